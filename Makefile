@@ -1,0 +1,37 @@
+# make demo   a real sweep with recorded ideas: no key, no network but for the installation
+# make test   the test suite        make lint   format, lint, types        make bench   benchmarks
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint bench format clean
+
+demo: $(READY)
+	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 --confirm-seeds 5
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/fashion_mnist_speed.py
+	$(BIN)/python benchmarks/runner_overhead.py
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch and torchvision first and pinned, in one command: that is what finds a CPU build.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,174 @@
+"""What a person sees while a sweep runs: a live table; plain lines where stdout is no terminal."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bonsai.ledger import Entry
+
+QUIET_STEPS = {"start", "smoke"}  # told only when they fail
+SECONDS_LEFT = re.compile(r"(\d+) s left")
+
+
+@dataclass
+class Row:
+    """Where one idea stands."""
+
+    template: str
+    idea: str
+    step: str = "waiting"
+    runs: int = 0
+    tries: int = 0
+    best: float | None = None
+    baseline: float | None = None
+    tokens: int = 0
+    cost: float | None = 0.0
+    line: str = ""
+    started: float | None = None
+    ended: float | None = None
+
+    def take(self, entry: Entry, primary: str, better: str | None) -> None:
+        """Bring the row up to date with a new entry of its idea."""
+        self.started = self.started or entry.time - entry.seconds
+        self.step = entry.step if entry.ok else f"{entry.step}: failed"
+        self.tokens = int(entry.data.get("tokens", self.tokens))
+        self.cost = entry.data.get("cost_usd", self.cost)
+        self.line = ""
+        if entry.step == "run" and entry.ok:
+            self.runs += 1
+            mean = float(entry.data["scores"]["means"][primary])
+            worse = min if better == "lower" else max
+            self.best = mean if self.best is None else worse(self.best, mean)
+        if entry.step in ("edit", "smoke", "run"):
+            self.tries = 0 if entry.ok and entry.step == "run" else self.tries + (not entry.ok)
+        if entry.step == "end":
+            self.step, self.ended = "done" if entry.ok else "no result", entry.time
+
+
+class Board:
+    """All rows of a sweep; safe to update from several threads. A context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Show on `console`, by default stdout."""
+        self.console = console or Console()
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._primary: dict[str, tuple[str, str | None]] = {}
+        self._lock = threading.Lock()
+        self._started = time.time()
+        self._live = (
+            Live(get_renderable=self._table, console=self.console, refresh_per_second=2)
+            if self.console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Board:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def add(self, template: str, idea: str, primary: str, better: str | None) -> None:
+        """Show a row for an idea (the empty idea: the baseline)."""
+        with self._lock:
+            self._primary[template] = (primary, better)
+            self._rows[template, idea] = Row(template, idea)
+
+    def entry(self, entry: Entry) -> None:
+        """Take in a new entry of the ledger."""
+        with self._lock:
+            if (row := self._rows.get((entry.template, entry.idea))) is None:
+                return
+            primary, better = self._primary[entry.template]
+            row.take(entry, primary, better)
+            if entry.idea == "" and entry.step == "baseline" and entry.ok:
+                value = float(entry.data["scores"]["means"][primary])
+                for other in self._rows.values():
+                    if other.template == entry.template:
+                        other.baseline = value
+                row.best, row.runs = value, len(entry.data["scores"]["seeds"])
+        if self._live is None and not (entry.ok and entry.step in QUIET_STEPS):
+            self.say(f"{self._clock()} {self._name(entry)} · {entry.step}"
+                     f"{'' if entry.ok else ' FAILED'}: {entry.message}")  # fmt: skip
+
+    def begin(self, template: str, idea: str) -> None:
+        """An idea is being worked on from now."""
+        with self._lock:
+            row = self._rows[template, idea]
+            row.started, row.step = time.time(), "starting"
+
+    def line(self, template: str, idea: str, text: str) -> None:
+        """The last line that a run in progress printed."""
+        with self._lock:
+            self._rows[template, idea].line = text
+
+    def say(self, text: str) -> None:
+        """Print a line, above the table if there is one."""
+        self.console.print(Text(text), soft_wrap=True)
+
+    def _name(self, entry: Entry) -> str:
+        return f"{entry.template}/{entry.idea or 'baseline'}"
+
+    def _clock(self) -> str:
+        return f"[{time.time() - self._started:5.0f} s]"
+
+    def _table(self) -> Table:
+        table = Table(expand=True)
+        for heading in ("template", "idea", "step"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("runs", "tries", "best", "to baseline", "tokens", "cost", "ETA"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        with self._lock:
+            rows = list(self._rows.values())
+        mean = [row.ended - row.started for row in rows if row.ended and row.started]
+        typical = sum(mean) / len(mean) if mean else None
+        for row in rows:
+            table.add_row(*_cells(row, typical))
+        table.caption = f"{time.time() - self._started:.0f} s"
+        return table
+
+
+def _cells(row: Row, typical_seconds: float | None) -> list[str]:
+    difference = (
+        ""
+        if row.best is None or row.baseline is None or not row.idea
+        else f"{row.best - row.baseline:+.3g}"
+    )
+    return [
+        row.template,
+        row.idea or "(baseline)",
+        row.step,
+        str(row.runs),
+        str(row.tries or ""),
+        "" if row.best is None else f"{row.best:.4g}",
+        difference,
+        str(row.tokens or ""),
+        "unknown" if row.cost is None else f"${row.cost:.2f}" if row.cost else "",
+        _eta(row, typical_seconds),
+    ]
+
+
+def _eta(row: Row, typical_seconds: float | None) -> str:
+    """Seconds until the row is done, judged by ideas that are; else until its run is."""
+    if row.ended or row.started is None:
+        return ""
+    if typical_seconds is not None and row.idea:
+        return f"{max(0.0, typical_seconds - (time.time() - row.started)):.0f} s"
+    found = SECONDS_LEFT.search(row.line)
+    return f"{found.group(1)} s (run)" if found else ""

@@ -1,0 +1,415 @@
+"""The command line: `python runner.py` or `bonsai`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import bonsai
+from bonsai.contract import Idea, read_ideas
+from bonsai.errors import BonsaiError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Sweep experiment templates and let a language model mutate them. Every result is "
+    "measured again by the runner, and judged on seeds that the model never saw.",
+    epilog="Start with:  [bold]bonsai run[/bold]  (plays back recorded ideas: no key, no network)",
+)
+RESULTS = Path("results")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class AgentName(str, Enum):
+    """Who edits the files."""
+
+    aider = "aider"
+    rewrite = "rewrite"
+
+
+class EditFormat(str, Enum):
+    """How a model writes its edits."""
+
+    diff = "diff"
+    whole = "whole"
+
+
+def _for_people(command: Command) -> Command:
+    """A mistake of the user ends with one sentence and exit code 2, never with a traceback."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except BonsaiError as error:
+            Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
+            raise typer.Exit(2) from None
+
+    return cast(Command, wrapped)
+
+
+Templates = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TEMPLATE]...", help="Names or folders; default: all."),
+]
+Results = Annotated[
+    Path | None,
+    typer.Argument(metavar="[RESULTS]", help="A results folder; default: the newest in results/."),
+]
+Data = Annotated[str | None, typer.Option(help="Data set, e.g. mini; default: the template's own.")]
+Seeds = Annotated[
+    str | None, typer.Option(help="Seeds that the agent works with, e.g. 0,1,2 or 0-4.")
+]
+
+
+@app.command("list")
+@_for_people
+def list_templates(
+    templates: Templates = None,
+    ideas: Annotated[
+        bool, typer.Option("--ideas", help="List the ideas of each template too.")
+    ] = False,
+) -> None:
+    """List the templates, and with --ideas what can be tried on them.
+
+    Example:  bonsai list fashion_mnist --ideas
+    """
+    from bonsai import template as library
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("template", "seed ideas", "cassettes", "judged by"):
+        table.add_column(heading)
+    found = library.find(templates)
+    for template in found:
+        recorded = [idea.Name for idea in template.ideas if template.cassette(idea.Name)]
+        metric = template.scorer.metrics[template.scorer.primary]
+        unit = f" ({metric.unit})" if metric.unit else ""
+        table.add_row(
+            template.name,
+            str(len(template.ideas)),
+            str(len(recorded)),
+            f"{template.scorer.primary}{unit}",
+        )
+        if ideas:
+            for idea in template.ideas:
+                mark = " [dim](has a cassette)[/dim]" if template.cassette(idea.Name) else ""
+                table.add_row(
+                    Text(f"  {idea.Name}"),
+                    "",
+                    "",
+                    Text.assemble(idea.Title, Text.from_markup(mark)),
+                )
+    Console().print(table)
+
+
+@app.command()
+@_for_people
+def doctor(
+    templates: Templates = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Build the baseline (run_0) where it is missing.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Check that a key for this model is there.")
+    ] = None,
+    api_base: Annotated[str | None, typer.Option(help="Address of the model's service.")] = None,
+) -> None:
+    """Check templates (ours or yours) against The AI Scientist's contract, and this machine.
+
+    Examples:
+      bonsai doctor                         all templates here
+
+      bonsai doctor ~/AI-Scientist/templates/grokking
+
+      bonsai doctor my_template --fix       build its run_0 as well
+    """
+    from bonsai import doctor as examination
+    from bonsai import template as library
+
+    found = library.find(templates)
+    raise typer.Exit(examination.report(found, fix=fix, model=model, api_base=api_base))
+
+
+@app.command()
+@_for_people
+def new(
+    name: Annotated[
+        str, typer.Argument(help="The template's name: lower-case letters, digits, _.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to put it; default: templates/.")
+    ] = None,
+) -> None:
+    """Write a new template, small and complete, to start your own from.
+
+    Example:  bonsai new my_subject && bonsai doctor my_subject --fix
+    """
+    from bonsai import new as scaffold
+    from bonsai import template as library
+
+    path = scaffold.create(name, folder or library.templates_folder())
+    typer.echo(f"{path}\nNext: edit experiment.py and score.py, then `bonsai doctor {path} --fix`.")
+
+
+@app.command()
+@_for_people
+def baseline(
+    templates: Templates = None,
+    data: Data = None,
+    seeds: Seeds = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")] = None,
+) -> None:
+    """Make `run_0` in each template's folder, as The AI Scientist wants it.
+
+    A result with the same code, data and seeds is reused from the cache.
+
+    Example:  bonsai baseline fashion_mnist --data mini
+    """
+    import shutil
+    import threading
+
+    from bonsai import template as library
+    from bonsai.runs import Machine, build_baseline
+
+    for template in library.find(templates):
+        chosen = _parse_seeds(seeds) or list(template.scorer.seeds)
+        machine = Machine(
+            threads or os.cpu_count() or 1, threading.Event(), lambda line: typer.echo(f"  {line}")
+        )
+        typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")
+        built = build_baseline(
+            template, data or template.scorer.datasets[0], chosen,
+            log=template.folder / "run_0.log", machine=machine,
+        )  # fmt: skip
+        target = template.folder / "run_0"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(built.folder, target)
+        mean = built.scores.means[template.scorer.primary]
+        how = "reused from the cache" if built.cached else f"{built.seconds:.0f} s"
+        typer.echo(f"{target}: {template.scorer.primary} {mean:.4g} ({how})")
+
+
+@app.command()
+@_for_people
+def run(
+    templates: Templates = None,
+    ideas: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Names of seed ideas (comma-separated), or a file of ideas; may be repeated."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Any litellm model string; without one, cassettes are played back."),
+    ] = None,
+    api_base: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
+    ] = None,
+    agent: Annotated[
+        AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")
+    ] = AgentName.aider,
+    edit_format: Annotated[
+        EditFormat, typer.Option(help="How aider's model writes edits.")
+    ] = EditFormat.diff,
+    max_runs: Annotated[int, typer.Option(min=1, help="Finished runs per idea.")] = 5,
+    max_tries: Annotated[
+        int, typer.Option(min=1, help="Failures in a row before an idea is given up.")
+    ] = 4,
+    workers: Annotated[int, typer.Option(min=1, help="Ideas worked on side by side.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
+    ] = None,
+    data: Data = None,
+    seeds: Seeds = None,
+    confirm_seeds: Annotated[
+        int, typer.Option(min=0, help="Fresh seeds for the verdict; 0: no verdict.")
+    ] = 8,
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop asking the model at this cost.")
+    ] = None,
+) -> None:
+    """Sweep: build baselines, let the agent work on every idea, measure, judge, draw.
+
+    Examples:
+      bonsai run                                         recorded ideas, no key, no network
+
+      bonsai run fashion_mnist --data mini --workers 2
+
+      bonsai run fashion_mnist --model gpt-4o --ideas lateral_inhibition --budget-usd 2
+
+      bonsai run --model openai/qwen2.5-coder --api-base http://localhost:8000/v1 --agent rewrite
+
+      bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
+    """
+    from bonsai import template as library
+    from bonsai.settings import Assignment, Settings
+
+    if model is None and api_base is not None:
+        raise BonsaiError(
+            "--api-base is given without --model; name the model that the service offers"
+        )
+    if model is None and (agent is not AgentName.aider or edit_format is not EditFormat.diff):
+        raise BonsaiError("cassettes hold aider's diffs; --agent and --edit-format need --model")
+    chosen = _choose(
+        library.find(templates), ideas or [], live=model is not None, named=bool(templates)
+    )
+    settings = Settings(
+        assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
+        model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
+        max_runs=max_runs, max_tries=max_tries, workers=workers,
+        threads=max(1, (os.cpu_count() or 1) // workers), data=data, seeds=_parse_seeds(seeds),
+        confirm_seeds=confirm_seeds, budget_usd=budget_usd,
+        first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
+    )  # fmt: skip
+    for template, _ in chosen:
+        if data is not None and data not in template.scorer.datasets:
+            offered = ", ".join(template.scorer.datasets)
+            raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
+    results = (out or RESULTS / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
+    if (results / "sweep.json").exists():
+        raise BonsaiError(
+            f"{results} holds a sweep already; `bonsai resume {results}` goes on with it"
+        )
+    results.mkdir(parents=True, exist_ok=True)
+    settings.save(results)
+    _sweep(results, settings)
+
+
+@app.command()
+@_for_people
+def resume(results: Results = None) -> None:
+    """Go on with a sweep where it was, however it ended; nothing finished is done again.
+
+    Example:  bonsai resume results/2026-11-21_10-00-00
+    """
+    from bonsai.settings import Settings
+
+    folder = _results_folder(results)
+    _sweep(folder, Settings.load(folder))
+
+
+@app.command()
+@_for_people
+def plot(results: Results = None) -> None:
+    """Draw a results folder's figures and write its summary.md again.
+
+    Example:  bonsai plot results/2026-11-21_10-00-00
+    """
+    from bonsai import report
+
+    for path in report.write(_results_folder(results)):
+        typer.echo(path)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"bonsai {bonsai.__version__}")
+        raise typer.Exit
+
+
+def _sweep(results: Path, settings: Any) -> None:
+    from bonsai import report
+    from bonsai.board import Board
+    from bonsai.summary import summarise
+    from bonsai.sweep import Sweep
+
+    board = Board()
+    how = f"model {settings.model}" if settings.model else "cassettes (no model given)"
+    ideas = sum(len(assignment.ideas) for assignment in settings.assignments)
+    board.say(
+        f"{ideas} ideas on {len(settings.assignments)} templates with {how}; results in {results}"
+    )
+    try:
+        Sweep(results, settings, board).run()
+    except KeyboardInterrupt:
+        board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
+        raise typer.Exit(130) from None
+    sweep = summarise(results)
+    board.say("")
+    board.say(report.headline(sweep))
+    if sweep.failures:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
+        board.say(f"what went wrong: {kinds} (see summary.md)")
+    for path in [results / "summary.md", *sorted(results.glob("*.png"))]:
+        board.say(str(path))
+
+
+def _choose(
+    templates: list[Any], wanted: list[str], *, live: bool, named: bool
+) -> list[tuple[Any, list[Idea]]]:
+    """Which ideas are tried on which template.
+
+    Raises:
+        BonsaiError: an idea is unknown, or nothing is left to do.
+    """
+    files = [Path(item) for item in wanted if item.endswith(".json")]
+    names = [
+        name.strip() for item in wanted if not item.endswith(".json") for name in item.split(",")
+    ]
+    sets = [read_ideas(path) for path in files]
+    known = {idea.Name for template in templates for idea in template.ideas}
+    if unknown := [name for name in names if name not in known]:
+        raise BonsaiError(
+            f"no seed idea is called {', '.join(unknown)}; `bonsai list --ideas` lists them"
+        )
+    chosen = []
+    for template in templates:
+        ideas = [idea for idea in template.ideas if not wanted or idea.Name in names]
+        ideas += [
+            idea for group in sets if group.suits(template.name) or named for idea in group.ideas
+        ]
+        if not live:
+            ideas = [idea for idea in ideas if template.cassette(idea.Name)]
+        if twice := {
+            idea.Name for idea in ideas if sum(other.Name == idea.Name for other in ideas) > 1
+        }:
+            raise BonsaiError(
+                f"{template.name}: ideas called {', '.join(sorted(twice))} come twice"
+            )
+        if ideas:
+            chosen.append((template, ideas))
+    if not chosen:
+        raise BonsaiError(
+            "none of these ideas has a cassette to play back; name a model with --model" if not live
+            else "no idea suits these templates; see `bonsai list --ideas`"
+        )  # fmt: skip
+    return chosen
+
+
+def _results_folder(results: Path | None) -> Path:
+    if results is not None:
+        return results.absolute()
+    found = sorted(RESULTS.glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise BonsaiError(f"no sweep in {RESULTS.absolute()}; name a results folder")
+    return found[-1].parent.absolute()
+
+
+def _parse_seeds(text: str | None) -> list[int] | None:
+    import argparse
+
+    from bonsai.kit.experiment import parse_seeds
+
+    if text is None:
+        return None
+    try:
+        return parse_seeds(text)
+    except argparse.ArgumentTypeError as error:
+        raise BonsaiError(f"--seeds: {error}") from error

@@ -1,0 +1,234 @@
+"""Checks of what runs: experiment.py and plot.py, by reading them and by running them in copies."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from bonsai.doctor.finding import Finding, failure, note, ok, warning
+from bonsai.doctor.files import how_to_make_run_0
+from bonsai.doctor.subject import PlotTrial, Subject, parsed
+from bonsai.guard import syntax_problem
+from bonsai.runs import ERROR_CHARACTERS
+
+MAX_LINES = 400
+
+
+def experiment_source(subject: Subject) -> Iterator[Finding]:
+    """experiment.py is there, parses, and is short enough to be in every prompt."""
+    path = subject.folder / "experiment.py"
+    if not path.is_file():
+        yield failure("experiment.py is missing", "write it, or begin with `bonsai new NAME`")
+        return
+    if problem := syntax_problem(path):
+        yield failure(problem, "mend the syntax")
+        return
+    lines = len(subject.source.splitlines())
+    if lines > MAX_LINES:
+        yield warning(
+            f"experiment.py has {lines} lines; all of them are in the model's prompt at each turn",
+            f"shorten it to {MAX_LINES} lines: weak models cannot edit longer files",
+        )
+    else:
+        yield ok(f"experiment.py parses, and its {lines} lines fit in a prompt")
+
+
+def experiment_arguments(subject: Subject) -> Iterator[Finding]:
+    """It is run as `python experiment.py --out_dir=run_1`, and with nothing else."""
+    tree = parsed(subject.source)
+    required = sorted(_required_options(tree) - {"out_dir"})
+    if required:
+        yield failure(
+            f"experiment.py requires {', '.join('--' + name for name in required)}; "
+            "it is run with --out_dir and nothing else",
+            "give these options defaults",
+        )
+    elif _calls(tree, "main", "kit") or "out_dir" in subject.source:
+        yield ok("experiment.py takes --out_dir and needs no other argument")
+    else:
+        yield failure(
+            "experiment.py knows nothing of --out_dir; it is run as "
+            "`python experiment.py --out_dir=run_1`",
+            "end it with kit.main(Config, train), or parse --out_dir and write "
+            "final_info.json there",
+        )
+
+
+def experiment_paths(subject: Subject) -> Iterator[Finding]:
+    """The folder is copied to another depth, so no path may climb out of it."""
+    sources = [path for path in sorted(subject.folder.glob("*.py")) if path.is_file()]
+    climbing = [
+        (path.name, line, text)
+        for path in sources
+        for line, text in _strings(parsed(subject.text(path.name)))
+        if re.search(r"(^|[\\/])\.\.[\\/]", text)
+    ]
+    for name, line, text in climbing:
+        yield warning(
+            f"{name}, line {line}: the path {text[:60]!r} leads out of the folder, which is copied "
+            "elsewhere for each idea",
+            "load data from a cache with a fixed place (the kit's is $BONSAI_DATA)",
+        )
+    if not climbing:
+        yield ok("no path in the code leads out of the folder")
+
+
+def experiment_runs(subject: Subject) -> Iterator[Finding]:
+    """It runs in a copy and leaves results in the right shape."""
+    trial = subject.trial
+    how = "--smoke" if subject.is_ours else "a run"
+    if trial.skipped:
+        yield note(f"experiment.py was not run: {trial.skipped}")
+    elif trial.problem:
+        yield failure(
+            f"experiment.py: {trial.problem}",
+            f"run `python experiment.py --out_dir run_0{' --smoke' if subject.is_ours else ''}` "
+            "in a copy of the folder, and mend the cause",
+        )
+    else:
+        yield ok(f"experiment.py: {how} takes {trial.seconds:.0f} s and leaves results")
+        if len(trial.stderr) > ERROR_CHARACTERS:
+            yield warning(
+                f"experiment.py writes {len(trial.stderr)} characters to stderr when nothing is "
+                f"wrong; The AI Scientist shows a model the last {ERROR_CHARACTERS} of stderr",
+                "print progress on stdout, so that an error is not pushed out",
+            )
+
+
+def plot_source(subject: Subject) -> Iterator[Finding]:
+    """plot.py is there, parses, and has the dictionary that a model fills in."""
+    path = subject.folder / "plot.py"
+    if not path.is_file():
+        yield failure("plot.py is missing", "write it; `bonsai new NAME` shows a small one")
+        return
+    if problem := syntax_problem(path):
+        yield failure(problem, "mend the syntax")
+        return
+    if _has_labels(parsed(subject.text("plot.py"))):
+        yield ok("plot.py parses, and names the runs in `labels`")
+    else:
+        yield failure(
+            "plot.py has no dictionary `labels`; a model is asked to name its runs there",
+            'write labels = {"run_0": "Baseline"} at the top, and fall back to a run\'s own name',
+        )
+
+
+def plot_takes_folders(subject: Subject) -> Iterator[Finding]:
+    """The AI Scientist leaves run_1.py beside run_1/, so a pattern must not take files."""
+    source = subject.text("plot.py")
+    pattern = re.search(r"""(glob|startswith)\(\s*f?["'][^"']*run[^"']*["']""", source)
+    if pattern and not re.search(r"is_?dir|is_file|exists|load_runs", source):
+        line = source[: pattern.start()].count("\n") + 1
+        yield note(
+            f"plot.py, line {line}: {pattern.group(0)}) takes files too; The AI Scientist leaves "
+            "run_1.py beside run_1/",
+            "take only what is a folder and holds final_info.json",
+        )
+
+
+def plot_runs(subject: Subject) -> Iterator[Finding]:
+    """It draws what is there and never crashes on what is not."""
+    if syntax_problem_of_plot(subject):
+        return
+    empty = subject.draw()
+    if not empty.done.ok:
+        yield _crash(subject, empty, "in a folder without results", strict=subject.is_ours)
+    if subject.plot is None:
+        yield note(
+            "plot.py was not tried with results, because there are none",
+            how_to_make_run_0(subject),
+        )
+    elif not subject.plot.done.ok:
+        yield _blame(subject, subject.plot)
+    elif not subject.plot.figures:
+        yield failure(
+            "plot.py ends well and draws no PNG in its own folder",
+            "save each figure as a .png beside plot.py: a paper can show no others",
+        )
+    elif empty.done.ok:
+        yield ok(f"plot.py draws {', '.join(sorted(subject.plot.figures))}, whatever runs exist")
+
+
+def syntax_problem_of_plot(subject: Subject) -> bool:
+    """Whether plot.py cannot be run at all, which `plot_source` reports."""
+    path = subject.folder / "plot.py"
+    return not path.is_file() or syntax_problem(path) is not None
+
+
+def _blame(subject: Subject, worst: PlotTrial) -> Finding:
+    """Find what of the three things beside plot.py it cannot bear."""
+    alone = subject.draw(baseline=True)
+    if not alone.done.ok:
+        return _crash(subject, alone, "with the results of run_0", strict=True)
+    with_code = subject.draw(baseline=True, code_of_run=True)
+    if not with_code.done.ok:
+        return _crash(
+            subject, with_code, "when a file run_1.py lies there, as The AI Scientist leaves one",
+            strict=True,
+        )  # fmt: skip
+    return _crash(
+        subject, worst, "when a folder run_1 has no final_info.json, as after a crash",
+        strict=subject.is_ours,
+    )  # fmt: skip
+
+
+def _crash(subject: Subject, trial: PlotTrial, when: str, *, strict: bool) -> Finding:
+    how = "takes longer than its limit" if trial.done.timed_out else "fails"
+    end = subject.relative(trial.done.error).strip()[-600:]
+    return Finding(
+        "failure" if strict else "warning",
+        f"plot.py {how} {when}" + (f":\n{end}" if end else ""),
+        "draw the run folders that hold final_info.json, and leave out all others",
+    )
+
+
+def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of every string that is not a docstring or another lone expression."""
+    lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in lone:
+            yield node.lineno, node.value
+
+
+def _calls(tree: ast.Module, function: str, module: str) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == function
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == module
+        for node in ast.walk(tree)
+    )
+
+
+def _required_options(tree: ast.Module) -> set[str]:
+    """Names of argparse's arguments that have no default: `required=True`, or positional."""
+    names = set()
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.func.attr != "add_argument" or not node.args:
+            continue
+        first = node.args[-1]
+        if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+            continue
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        required = keywords.get("required")
+        is_required = isinstance(required, ast.Constant) and required.value is True
+        positional = not first.value.startswith("-") and "nargs" not in keywords
+        if is_required or positional:
+            names.add(first.value.lstrip("-"))
+    return names
+
+
+def _has_labels(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        targets = (
+            node.targets if isinstance(node, ast.Assign)
+            else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )  # fmt: skip
+        named = any(isinstance(target, ast.Name) and target.id == "labels" for target in targets)
+        if named and isinstance(getattr(node, "value", None), ast.Dict):
+            return True
+    return False

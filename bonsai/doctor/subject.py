@@ -1,0 +1,265 @@
+"""The template under examination: its parts, and trials of it in copies."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from bonsai import contract, execute, runs
+from bonsai.errors import BonsaiError
+from bonsai.kit import data as kit_data
+from bonsai.scores import Scores
+from bonsai.template import Template
+
+LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
+STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run
+NOT_ASKED = "it has no --smoke, and a whole run takes long"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How it went when the experiment was run in a copy.
+
+    Attributes:
+        folder: the results; None without any.
+        scores: what the runner computed from them; None for a stranger's template.
+        seconds: how long it ran.
+        stderr: what it wrote there.
+        problem: what went wrong, for its author.
+        skipped: why it was not run at all.
+    """
+
+    folder: Path | None = None
+    scores: Scores | None = None
+    seconds: float = 0.0
+    stderr: str = ""
+    problem: str = ""
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class PlotTrial:
+    """How it went when plot.py was run in a copy: its folder, its end, and the PNGs it drew there."""
+
+    folder: Path
+    done: execute.Execution
+    figures: frozenset[str]
+
+
+@dataclass
+class Subject:
+    """A template's folder, which is only read, and a scratch folder for copies of it.
+
+    What takes seconds is done once, when the first check asks for it.
+    """
+
+    folder: Path
+    scratch: Path
+    run_strangers: bool = False
+    threads: int = 1
+    on_line: Callable[[str], None] | None = None
+    _copies: int = field(default=0, init=False)
+
+    @cached_property
+    def source(self) -> str:
+        """The text of experiment.py; empty if there is none."""
+        return self.text("experiment.py")
+
+    @cached_property
+    def is_ours(self) -> bool:
+        """Whether it is meant for this runner, and not only for The AI Scientist."""
+        return (self.folder / "score.py").exists() or "bonsai" in imported(self.source)
+
+    @cached_property
+    def template(self) -> Template:
+        """The template, as a copy: importing its score.py leaves nothing in the folder itself."""
+        return Template(self.copy())
+
+    @cached_property
+    def limits(self) -> contract.Limits:
+        """The limits of prompt.json, or the usual ones if that cannot be read."""
+        try:
+            return contract.read(contract.Prompt, self.folder / "prompt.json").limits
+        except BonsaiError:
+            return contract.Limits()
+
+    @cached_property
+    def ideas(self) -> list[contract.Idea] | None:
+        """The seed ideas; None if they cannot be read."""
+        try:
+            return contract.read_ideas(self.folder / "seed_ideas.json").ideas
+        except BonsaiError:
+            return None
+
+    @cached_property
+    def trial(self) -> Trial:
+        """A run of the experiment: `--smoke` for ours, all of it for a stranger's if asked for."""
+        if self.is_ours:
+            return self._smoke()
+        return self._whole_run() if self.run_strangers else Trial(skipped=NOT_ASKED)
+
+    @cached_property
+    def baseline(self) -> Path | None:
+        """Results to draw: those of run_0, else those of the trial, if any."""
+        run_0 = self.folder / "run_0"
+        return run_0 if (run_0 / "final_info.json").is_file() else self.trial.folder
+
+    @cached_property
+    def plot(self) -> PlotTrial | None:
+        """plot.py beside the baseline, run_1.py and a half-written run_1; None without a baseline."""
+        if self.baseline is None:
+            return None
+        return self.draw(baseline=True, code_of_run=True, half_written=True)
+
+    @property
+    def figures(self) -> frozenset[str] | None:
+        """Names of the PNGs that the paper may show; None where nothing could be drawn."""
+        if self.plot is None or not self.plot.done.ok:
+            return None
+        return self.plot.figures | {path.name for path in self.folder.glob("*.png")}
+
+    def draw(
+        self, *, baseline: bool = False, code_of_run: bool = False, half_written: bool = False
+    ) -> PlotTrial:
+        """Run plot.py in a fresh copy.
+
+        Args:
+            baseline: whether a finished run_0 lies there.
+            code_of_run: whether a file run_1.py does, as The AI Scientist leaves one.
+            half_written: whether a folder run_1 does that a crash left without final_info.json.
+        """
+        copy = self.copy()
+        if baseline and self.baseline is not None:
+            shutil.copytree(self.baseline, copy / "run_0")
+        if code_of_run:
+            (copy / "run_1.py").write_text(self.source, encoding="utf-8")
+        if half_written:
+            (copy / "run_1").mkdir()
+            (copy / "run_1" / "history.json").write_text('{"seeds": {"0": {', encoding="utf-8")
+        before = _images(copy)
+        done = execute.python(
+            ["plot.py"],
+            folder=copy,
+            log=copy.parent / "plot",
+            seconds=self.limits.plot_seconds,
+            threads=self.threads,
+        )
+        drawn = frozenset(name for name, state in _images(copy).items() if before.get(name) != state)
+        return PlotTrial(copy, done, drawn)
+
+    def copy(self) -> Path:
+        """A fresh copy of the folder without results, under the same name."""
+        self._copies += 1
+        target = self.scratch / str(self._copies) / self.folder.name
+        shutil.copytree(self.folder, target, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
+        return target
+
+    def text(self, name: str) -> str:
+        """The text of one of its files; empty if there is none."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    def relative(self, text: str) -> str:
+        """The text with paths into the folder or into a copy shortened to names within it."""
+        name = re.escape(self.folder.name)
+        copies = rf"{re.escape(str(self.scratch))}[/\\]\d+[/\\]{name}[/\\]"
+        return re.sub(copies, "", text).replace(f"{self.folder}/", "")
+
+    def at_hand(self) -> list[str]:
+        """The names of its data sets that need no download, the default first."""
+        return [name for name in self.template.scorer.datasets if self.is_at_hand(name)]
+
+    def is_at_hand(self, name: str) -> bool:
+        """Whether a data set can be loaded without a network, as far as one can tell."""
+        if self.template.scorer.load_data is not kit_data.load_images:
+            return True  # the template brings its own
+        name = kit_data.ALIASES.get(name, name)
+        raw = kit_data.data_folder() / name / "raw"
+        package = kit_data.PACKAGES.get(name)
+        files = kit_data.IDX_FILES
+        return (
+            name in ("FashionMNIST-mini", "digits")
+            or all((raw / file).is_file() for file in files)
+            or (package is not None and all((package / f"{file}.gz").is_file() for file in files))
+        )
+
+    def _smoke(self) -> Trial:
+        try:
+            scorer = self.template.scorer
+            names = self.at_hand()
+        except Exception:  # whatever score.py raises: the check of score.py says it
+            return Trial(skipped="score.py cannot be loaded")
+        if not (self.folder / "experiment.py").is_file():
+            return Trial(skipped="there is none")
+        if not names:
+            return Trial(skipped="none of its data sets is on this machine")
+        work = self.copy()
+        log = work.parent / "smoke"
+        try:
+            scores, seconds = runs.run_experiment(
+                self.template,
+                work,
+                work / "run_0",
+                data=names[0],
+                seeds=scorer.seeds,
+                seconds=self.limits.smoke_seconds,
+                log=log,
+                machine=runs.Machine(self.threads, threading.Event(), self.on_line),
+                smoke=True,
+            )
+        except BonsaiError as error:
+            return Trial(problem=self.relative(str(error)))
+        stderr = log.with_name("smoke.err").read_text(encoding="utf-8", errors="replace")
+        return Trial(work / "run_0", scores, seconds, stderr)
+
+    def _whole_run(self) -> Trial:
+        if not (self.folder / "experiment.py").is_file():
+            return Trial(skipped="there is none")
+        work = self.copy()
+        done = execute.python(
+            ["experiment.py", "--out_dir=run_0"],
+            folder=work,
+            log=work.parent / "run",
+            seconds=STRANGERS_RUN_SECONDS,
+            threads=self.threads,
+            on_line=self.on_line,
+        )
+        if not done.ok:
+            why = "took too long" if done.timed_out else f"ended with exit code {done.code}"
+            return Trial(problem=f"the run {why}: {self.relative(done.error or done.output)}")
+        try:
+            contract.read(contract.FinalInfo, work / "run_0" / "final_info.json")
+        except BonsaiError as error:
+            return Trial(problem=f"the run ended with exit code 0, but {self.relative(str(error))}")
+        return Trial(work / "run_0", None, done.seconds, done.error)
+
+
+def _images(folder: Path) -> dict[str, tuple[int, int]]:
+    """Time and size of each PNG in a folder that holds anything."""
+    found = {path.name: path.stat() for path in folder.glob("*.png")}
+    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in found.items() if stat.st_size}
+
+
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a source; an empty one if it does not parse."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def imported(source: str) -> set[str]:
+    """Names of the top-level packages that a source imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(parsed(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names

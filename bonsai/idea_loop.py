@@ -1,0 +1,415 @@
+"""How one idea is worked on: plan, edit, guard, smoke, run, score, feed back, plot, notes, confirm.
+
+Every step goes through the journal, so what is finished is never done again. A failure of the model
+or of its code is one try and one clear message; it never ends the sweep, and finished runs stay.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bonsai import execute, prompts
+from bonsai.agents.protocol import FINISHED, Agent
+from bonsai.contract import Idea
+from bonsai.gateway import Gateway, Session
+from bonsai.guard import Snapshot, out_of_scope, sha256, syntax_problem
+from bonsai.journal import Journal, Result
+from bonsai.ledger import Entry
+from bonsai.runs import Baseline, Machine, RunFailed, last_line, run_experiment, run_fresh_seeds
+from bonsai.scores import Scores
+from bonsai.settings import Settings
+from bonsai.template import EDITABLE, Template
+from bonsai.workspace import Workspace
+
+PLOT_TRIES = 2
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all ideas of one template share."""
+
+    template: Template
+    settings: Settings
+    data: str
+    baseline: Baseline
+    prompts: prompts.Prompts
+    gateway: Gateway
+    agent: Agent
+    folder: Path  # results/<template>
+    cancel: threading.Event
+
+
+@dataclass
+class Progress:
+    """What is known of an idea so far; rebuilt from the journal when a sweep is resumed."""
+
+    runs: dict[str, Scores] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)  # of experiment.py, per run
+    failures: list[str] = field(default_factory=list)
+    seen: dict[str, str] = field(
+        default_factory=dict
+    )  # hash of experiment.py -> the run that had it
+    tries: int = 0
+    problem: str | None = None  # what the agent must mend
+
+
+class IdeaLoop:
+    """Works on one idea until its runs or its tries are used up."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        idea: Idea,
+        make_journal: Callable[[Callable[[Entry | None], None]], Journal],
+        on_line: Callable[[str], None],
+    ) -> None:
+        """Prepare; nothing is written yet.
+
+        Args:
+            bench: what the ideas of the template share.
+            idea: the idea.
+            make_journal: makes the journal, given what to call before its first new step.
+            on_line: hears of the progress inside a run.
+        """
+        self.bench = bench
+        self.idea = idea
+        self.folder = bench.folder / idea.Name
+        self.workspace = Workspace(self.folder / "workspace")
+        self.machine = Machine(bench.settings.threads, bench.cancel, on_line)
+        self.progress = Progress()
+        self.journal = make_journal(self._go_live)
+        self._session: Session | None = None
+        self._commit = ""  # the workspace's latest
+        # Exchanges, tokens and dollars (None: price unknown) before this process took over.
+        self._usage: tuple[int, int, float | None] = (0, 0, 0.0)
+
+    def run(self) -> None:
+        """Do every step that is not done yet.
+
+        Raises:
+            execute.Cancelled: the sweep was told to stop.
+        """
+        try:
+            start = self.journal.step("start", self._start)
+            self.progress.seen[start.data["experiment"]] = "run_0"
+            plan = self.journal.step("plan", self._plan)
+            if not plan.data.get("over"):
+                self._runs()
+                self._write_up()
+            self._confirm()
+            self.journal.step("end", self._end)
+        finally:
+            if self._session:
+                self._session.close()
+
+    # --- the steps, in the order in which they happen -------------------------------------------
+
+    def _runs(self) -> None:
+        progress, settings = self.progress, self.bench.settings
+        while len(progress.runs) < settings.max_runs and progress.tries < settings.max_tries:
+            name = f"run_{len(progress.runs) + 1}"
+            entry = self.journal.step("edit", self._edit)
+            if entry.data.get("finished") or entry.data.get("over"):
+                return
+            if entry.ok:
+                entry = self.journal.step("smoke", self._smoke)
+            if entry.ok:
+                entry = self.journal.step("run", lambda name=name: self._run(name))  # type: ignore[misc]
+            if entry.ok:
+                progress.runs[name] = Scores.model_validate(entry.data["scores"])
+                progress.commits[name] = entry.data["commit"]
+                progress.seen[entry.data["experiment"]] = name
+                progress.tries, progress.problem = 0, None
+            else:
+                progress.tries += 1
+                progress.problem = entry.data.get("feedback", entry.message)
+                progress.failures.append(entry.message)
+
+    def _start(self) -> Result:
+        commit = self.workspace.create(self.bench.template, self.bench.baseline.folder)
+        data = self._state(commit) | {"experiment": sha256(self._experiment)}
+        return Result(True, f"workspace of {self.idea.Title!r}", data)
+
+    def _plan(self) -> Result:
+        message = self.bench.prompts.message(
+            "plan", self.idea, max_runs=self.bench.settings.max_runs
+        )
+        return self._ask("plan", message, ("notes.txt",))
+
+    def _edit(self) -> Result:
+        progress, settings = self.progress, self.bench.settings
+        shared = {
+            "run_number": len(progress.runs) + 1,
+            "results": self._results(),
+            "failures": prompts.describe_failures(progress.failures),
+        }
+        if progress.problem is None:
+            notes = (self.workspace.folder / "notes.txt").read_text(
+                encoding="utf-8", errors="replace"
+            )
+            message = self.bench.prompts.message(
+                "edit",
+                self.idea,
+                plan=prompts.clip_notes(notes),
+                max_runs=settings.max_runs,
+                **shared,
+            )
+        else:
+            message = self.bench.prompts.message(
+                "mend", self.idea, problem=progress.problem,
+                try_number=progress.tries + 1, max_tries=settings.max_tries, **shared,
+            )  # fmt: skip
+        before = sha256(self._experiment)
+        result = self._ask("edit", message, EDITABLE)
+        if not result.ok or result.data.get("over"):
+            return result
+        after = sha256(self._experiment)
+        if problem := syntax_problem(self._experiment):
+            return Result(
+                False,
+                f"does not parse: {problem.splitlines()[0]}",
+                result.data | {"feedback": problem},
+            )
+        if after != before:
+            if (same := progress.seen.get(after)) is not None:
+                return Result(False, f"experiment.py is again what it was in {same}", result.data)
+            return result
+        if FINISHED not in result.data["reply"]:
+            return Result(False, "the reply held no edit of experiment.py", result.data)
+        if not progress.runs:
+            return Result(False, f"{FINISHED} was said before any run", result.data)
+        return Result(True, "the agent is finished", result.data | {"finished": True})
+
+    def _smoke(self) -> Result:
+        limits = self.bench.template.prompt.limits
+        out = self.workspace.folder / "run_smoke"
+        try:
+            with_scores = self._experiment_run(
+                out, self._agent_seeds()[:2], limits.smoke_seconds, smoke=True
+            )
+        except RunFailed as error:
+            return self._failed(error)
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+        return Result(True, f"--smoke passes in {with_scores[1]:.0f} s", self._state())
+
+    def _run(self, name: str) -> Result:
+        limits = self.bench.template.prompt.limits
+        out = self.workspace.folder / name
+        try:
+            scores, seconds = self._experiment_run(out, self._agent_seeds(), limits.run_seconds)
+        except RunFailed as error:
+            shutil.rmtree(out, ignore_errors=True)
+            return self._failed(error)
+        shutil.copy(self._experiment, out / "experiment.py")  # the code lies beside its result
+        commit = self.workspace.commit(f"{name}: {self._describe(scores)}")
+        data = self._state() | {
+            "run": name, "commit": commit, "scores": scores.model_dump(),
+            "experiment": sha256(self._experiment), "run_seconds": round(seconds, 3),
+        }  # fmt: skip
+        return Result(True, self._describe(scores), data)
+
+    def _write_up(self) -> None:
+        if not self.progress.runs:
+            return
+        self.progress.problem = None
+        for _ in range(PLOT_TRIES):
+            if self.journal.step("write_up", self._ask_write_up).data.get("over"):
+                break
+            plots = self.journal.step("plots", self._plots)
+            if plots.ok:
+                return
+            self.progress.problem = plots.data.get("feedback", plots.message)
+        self.journal.step("plots", self._plots_of_template)
+
+    def _ask_write_up(self) -> Result:
+        failures = prompts.describe_failures(self.progress.failures)
+        if self.progress.problem:
+            failures += f"# What went wrong with plot.py\n{self.progress.problem}\n\n"
+        message = self.bench.prompts.message(
+            "write_up", self.idea, results=self._results(), failures=failures
+        )
+        return self._ask("write_up", message, ("plot.py", "notes.txt"))
+
+    def _plots(self) -> Result:
+        limits = self.bench.template.prompt.limits
+        before = Snapshot.of(self.workspace.folder)
+        done = execute.python(
+            ["plot.py"],
+            folder=self.workspace.folder,
+            log=self._log("plots"),
+            seconds=limits.plot_seconds,
+            threads=self.machine.threads,
+            cancel=self.bench.cancel,
+        )
+        made = [name for name in before.changed() if name.endswith(".png")]
+        offences = out_of_scope(before, made)
+        if done.ok and not offences and made:
+            return Result(
+                True, f"{len(made)} figures", self._state(self.workspace.commit("figures"))
+            )
+        why = (
+            f"was killed after {limits.plot_seconds:.0f} s" if done.timed_out
+            else f"ended with exit code {done.code}: {last_line(done.error)}" if not done.ok
+            else f"changed {', '.join(offences)}, which was undone" if offences
+            else "made no figure"
+        )  # fmt: skip
+        feedback = f"plot.py {why}\n{done.error[-1500:]}"
+        return Result(False, f"plot.py {why}", self._state() | {"feedback": feedback})
+
+    def _plots_of_template(self) -> Result:
+        """The figures by the template's own plot.py: an idea must not lose its pictures."""
+        shutil.copy(self.bench.template.folder / "plot.py", self.workspace.folder / "plot.py")
+        return self._plots()
+
+    def _confirm(self) -> None:
+        if self.progress.runs and self.bench.settings.confirm_seeds:
+            self.journal.step("confirm", self._run_fresh_seeds)
+
+    def _run_fresh_seeds(self) -> Result:
+        """Run the best run's code, chosen by a validation metric, on seeds that no agent saw."""
+        best = self._best_run()
+        seeds = self.bench.settings.fresh_seeds()
+        try:
+            scores, seconds = run_fresh_seeds(
+                self.bench.template,
+                self.workspace.file_at(self.progress.commits[best], "experiment.py"),
+                self.folder / "confirm",
+                data=self.bench.data,
+                seeds=seeds,
+                log=self._log("confirm"),
+                machine=self.machine,
+            )
+        except RunFailed as error:
+            return self._failed(error)
+        data = self._state() | {
+            "run": best,
+            "scores": scores.model_dump(),
+            "run_seconds": round(seconds, 3),
+        }
+        primary = self.bench.template.scorer.primary
+        message = f"{best}: {primary} {scores.means[primary]:.4g} on {len(seeds)} fresh seeds"
+        return Result(True, message, data)
+
+    def _end(self) -> Result:
+        runs = len(self.progress.runs)
+        if runs == 0:
+            why = self.progress.failures[-1] if self.progress.failures else "no edit was made"
+            return Result(False, f"no run finished; last: {why}", self._state())
+        return Result(True, f"{runs} run{'s' * (runs != 1)} finished", self._state())
+
+    # --- helpers --------------------------------------------------------------------------------
+
+    @property
+    def _experiment(self) -> Path:
+        return self.workspace.folder / "experiment.py"
+
+    def _agent_seeds(self) -> list[int]:
+        return self.bench.baseline.scores.seeds
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{len(self.progress.failures):02d}-{name}"
+
+    def _best_run(self) -> str:
+        scorer = self.bench.template.scorer
+        sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
+        return max(
+            self.progress.runs,
+            key=lambda name: sign * self.progress.runs[name].means[scorer.selection],
+        )
+
+    def _describe(self, scores: Scores) -> str:
+        metric = self.bench.template.scorer.primary
+        mean, base = scores.means[metric], self.bench.baseline.scores.means[metric]
+        return f"{metric} {mean:.4g} ({mean - base:+.3g} to the baseline's seeds)"
+
+    def _results(self) -> str:
+        runs = self.progress.runs
+        latest = next(reversed(runs), "run_0")
+        curves = {
+            name: prompts.describe_curves(self.workspace.folder / name / "history.json")
+            for name in dict.fromkeys(("run_0", latest))
+        }
+        return self.bench.prompts.results(runs, curves)
+
+    def _experiment_run(
+        self, out: Path, seeds: list[int], seconds: float, smoke: bool = False
+    ) -> tuple[Scores, float]:
+        """Run in the workspace, and undo whatever the experiment wrote outside its `--out_dir`."""
+        before = Snapshot.of(self.workspace.folder)
+        try:
+            scored = run_experiment(
+                self.bench.template, self.workspace.folder, out, data=self.bench.data, seeds=seeds,
+                seconds=seconds, log=self._log(out.name), machine=self.machine, smoke=smoke,
+            )  # fmt: skip
+        finally:
+            inside = [name for name in before.changed() if name.startswith(f"{out.name}/")]
+            offences = out_of_scope(before, inside)
+        if offences:
+            raise RunFailed(
+                f"experiment.py changed {', '.join(offences[:5])}, which was undone; write only "
+                "into --out_dir"
+            )
+        return scored
+
+    def _failed(self, error: RunFailed) -> Result:
+        text = str(error)
+        return Result(False, text.splitlines()[0], self._state() | {"feedback": text})
+
+    def _ask(self, step: str, message: str, files: tuple[str, ...]) -> Result:
+        """One message to the agent; whatever it changed beside `files` is undone."""
+        session = self._open_session()
+        before = Snapshot.of(self.workspace.folder)
+        present = [name for name in files if (self.workspace.folder / name).is_file()]
+        reply = self.bench.agent.edit(
+            self.workspace.folder, message, present, session, self.bench.settings.agent_seconds
+        )
+        offences = out_of_scope(before, files)
+        changed = before.changed()
+        commit = self.workspace.commit(f"{step}: {', '.join(changed) or 'nothing changed'}")
+        data = self._state(commit) | {"reply": reply.text, "changed": changed}
+        if session.over:
+            return Result(
+                False, session.refusal or "the model has no more replies", data | {"over": True}
+            )
+        if offences:
+            named = ", ".join(offences[:5])
+            text = (
+                f"changed {named}, which is frozen and was put back; edit only {', '.join(files)}"
+            )
+            return Result(False, text, data)
+        if reply.problem:
+            feedback = f"{reply.problem}\n{reply.detail}".strip()
+            return Result(False, reply.problem.splitlines()[0], data | {"feedback": feedback})
+        return Result(True, f"changed {', '.join(changed)}" if changed else "changed nothing", data)
+
+    def _state(self, commit: str | None = None) -> dict[str, object]:
+        """What every entry carries: where the workspace and the conversation stand."""
+        if commit is not None:
+            self._commit = commit
+        exchanges, tokens, cost = self._usage
+        if (session := self._session) is not None:
+            exchanges, tokens = session.exchanges, tokens + session.tokens_in + session.tokens_out
+            cost = None if cost is None or session.cost_usd is None else cost + session.cost_usd
+        return {"commit": self._commit, "exchanges": exchanges, "tokens": tokens, "cost_usd": cost}
+
+    def _open_session(self) -> Session:
+        if self._session is None:
+            cassette = (
+                None if self.bench.settings.model else self.bench.template.cassette(self.idea.Name)
+            )
+            self._session = self.bench.gateway.session(
+                self.folder / "exchanges", cassette=cassette, skip=self._usage[0]
+            )
+        return self._session
+
+    def _go_live(self, last: Entry | None) -> None:
+        """Before the first new step: put the workspace where the last recorded step left it."""
+        if last is not None:
+            self._usage = (last.data["exchanges"], last.data["tokens"], last.data["cost_usd"])
+            self._commit = last.data["commit"]
+            self.workspace.restore(self._commit)

@@ -1,0 +1,280 @@
+"""Small real image sets, kept in one cache, verified, and split so that test labels stay apart.
+
+The cache is `$BONSAI_DATA`, else the user's cache folder; never a path relative to the working
+directory. A set is taken from the cache, else from a distribution's package, else downloaded.
+The subset `mini` of Fashion-MNIST ships inside this package and needs neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import torch
+
+from bonsai.kit.errors import KitError
+from bonsai.kit.vision import torchvision
+
+FASHION = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+DIGITS = tuple("0123456789")
+KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+CLASSES = {"FashionMNIST": FASHION, "FashionMNIST-mini": FASHION, "MNIST": DIGITS,
+           "KMNIST": KUZUSHIJI, "digits": DIGITS}  # fmt: skip
+ALIASES = {"mini": "FashionMNIST-mini"}
+PACKAGES = {
+    "FashionMNIST": Path("/usr/share/datasets/fashion-mnist")
+}  # Debian's dataset-fashion-mnist
+IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+             "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")  # fmt: skip
+
+# SHA-256 over the raw arrays: training images, training labels, test images, test labels.
+CHECKSUMS = {
+    "FashionMNIST": "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f",
+    "FashionMNIST-mini": "6c701aa83b83544da35015843c524bc10fae3cc2ecfe7ad4323eba70458cf465",
+}
+
+SMOKE_SUFFIX = "-smoke"
+SMOKE_IMAGES = {"train": 512, "val": 128, "test": 128}
+SPLIT_SEED = 20170825  # the day Fashion-MNIST appeared; the split is the same for every seed
+
+
+@dataclass(frozen=True)
+class Images:
+    """A classification task as `train` may see it: no test labels.
+
+    Attributes:
+        name: the data set's name, for example "FashionMNIST-mini".
+        classes: names of the classes; a label is an index into it.
+        train_images: (N, height, width) uint8, 0 to 255.
+        train_labels: (N,) int64.
+        val_images: (V, height, width) uint8; for choices made while designing the method.
+        val_labels: (V,) int64.
+        test_images: (T, height, width) uint8, unlabelled.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    val_images: torch.Tensor
+    val_labels: torch.Tensor
+    test_images: torch.Tensor
+
+    def to(self, device: torch.device | str) -> Images:
+        """The same images with every tensor on `device`."""
+        moved = {
+            field.name: getattr(self, field.name).to(device)
+            for field in dataclasses.fields(self)
+            if isinstance(getattr(self, field.name), torch.Tensor)
+        }
+        return dataclasses.replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The labels that a scorer compares predictions with.
+
+    Attributes:
+        name: the data set's name.
+        classes: names of the classes.
+        val_labels: (V,) int64.
+        test_labels: (T,) int64.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    val_labels: npt.NDArray[np.int64]
+    test_labels: npt.NDArray[np.int64]
+
+
+Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def data_folder() -> Path:
+    """The cache of data sets: `$BONSAI_DATA`, else the user's cache folder."""
+    chosen = os.environ.get("BONSAI_DATA")
+    return (
+        Path(chosen).expanduser().absolute()
+        if chosen
+        else platformdirs.user_cache_path("bonsai") / "data"
+    )
+
+
+def load_images(name: str, smoke: bool = False) -> Images:
+    """Images and labels for training, without the test labels.
+
+    Args:
+        name: "FashionMNIST", "mini", "MNIST", "KMNIST" or "digits".
+        smoke: keep only a few hundred images, for a check in seconds.
+
+    Raises:
+        KitError: the set is unknown, cannot be had, or its contents are not the published ones.
+    """
+    name, smoke = _canonical(name, smoke)
+    train_images, train_labels, test_images, _ = _arrays(name)
+    train, val, test = _split(name, smoke)
+    return Images(
+        name=name + SMOKE_SUFFIX * smoke,
+        classes=CLASSES[name],
+        train_images=torch.from_numpy(train_images[train]),
+        train_labels=torch.from_numpy(train_labels[train]),
+        val_images=torch.from_numpy(train_images[val]),
+        val_labels=torch.from_numpy(train_labels[val]),
+        test_images=torch.from_numpy(test_images[test]),
+    )
+
+
+def load_truth(name: str, smoke: bool = False) -> Truth:
+    """The labels for scoring; names and errors as in `load_images`.
+
+    A name as it stands in `final_info.json` (with `-smoke`, if it was one) is understood too.
+    """
+    name, smoke = _canonical(name, smoke)
+    _, train_labels, _, test_labels = _arrays(name)
+    _, val, test = _split(name, smoke)
+    return Truth(name + SMOKE_SUFFIX * smoke, CLASSES[name], train_labels[val], test_labels[test])
+
+
+def checksums(name: str) -> dict[str, str]:
+    """SHA-256 of each raw array of a data set, for the record of a run."""
+    name, _ = _canonical(name, False)
+    parts = ("train_images", "train_labels", "test_images", "test_labels")
+    return {part: _sha256(array) for part, array in zip(parts, _arrays(name), strict=True)}
+
+
+def _canonical(name: str, smoke: bool) -> tuple[str, bool]:
+    smoke = smoke or name.endswith(SMOKE_SUFFIX)
+    name = name.removesuffix(SMOKE_SUFFIX)
+    name = ALIASES.get(name, name)
+    if name not in CLASSES:
+        raise KitError(f"--data {name}: unknown; use one of {', '.join([*ALIASES, *CLASSES])}")
+    return name, smoke
+
+
+def _split(name: str, smoke: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Indices of training, validation and test images; validation is balanced over the classes."""
+    _, train_labels, _, test_labels = _arrays(name)
+    validation_share = 12 if name != "FashionMNIST-mini" else 10
+    per_class = len(train_labels) // validation_share // len(CLASSES[name])
+    shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(train_labels))
+    val = np.concatenate(
+        [
+            shuffled[train_labels[shuffled] == label][:per_class]
+            for label in range(len(CLASSES[name]))
+        ]
+    )
+    train = np.setdiff1d(np.arange(len(train_labels)), val)
+    test = np.arange(len(test_labels))
+    if smoke:
+        rng = np.random.default_rng(SPLIT_SEED)
+        train, val, test = (
+            np.sort(rng.permutation(indices)[: SMOKE_IMAGES[part]])
+            for part, indices in (("train", train), ("val", val), ("test", test))
+        )
+    return train, val, test
+
+
+@lru_cache(maxsize=2)
+def _arrays(name: str) -> Arrays:
+    """Training images (N, h, w) uint8, training labels (N,) int64, test images, test labels."""
+    arrays = {"FashionMNIST-mini": _mini, "digits": _digits}.get(
+        name, lambda: _torchvision_set(name)
+    )()
+    if name in CHECKSUMS and (found := _sha256(*arrays)) != CHECKSUMS[name]:
+        raise KitError(
+            f"{name} in {data_folder()} is not the published data set (SHA-256 {found[:12]}…); "
+            "delete that folder and try again"
+        )
+    return arrays
+
+
+def _mini() -> Arrays:
+    with np.load(
+        Path(__file__).parent / "mini" / "fashion_mnist_mini.npz", allow_pickle=False
+    ) as file:
+        return (file["train_images"], file["train_labels"].astype(np.int64),
+                file["test_images"], file["test_labels"].astype(np.int64))  # fmt: skip
+
+
+def _digits() -> Arrays:
+    """The 8x8 digits of scikit-learn: 1,437 to train on and 360 to test on."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    labels = bunch.target.astype(np.int64)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+    test, train = order[:360], order[360:]
+    return images[train], labels[train], images[test], labels[test]
+
+
+def _torchvision_set(name: str) -> Arrays:
+    folder = data_folder()
+    raw = folder / name / "raw"
+    if not all((raw / file).is_file() for file in IDX_FILES):
+        _fetch(name, folder, raw)
+    dataset_class = getattr(torchvision().datasets, name)
+    try:
+        train, test = (
+            dataset_class(str(folder), train=part, download=False) for part in (True, False)
+        )
+    except Exception as error:  # torchvision's parser fails in many ways on a broken file
+        raise KitError(
+            f"{raw} cannot be read ({error}); delete that folder and try again"
+        ) from error
+    return train.data.numpy(), train.targets.numpy(), test.data.numpy(), test.targets.numpy()
+
+
+def _fetch(name: str, folder: Path, raw: Path) -> None:
+    """Fill the cache from a distribution's package, else from the network.
+
+    Everything is made in a temporary folder and renamed, so two processes cannot meet half way.
+    """
+    package = PACKAGES.get(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
+            fresh = Path(temporary) / name / "raw"
+            if package and all((package / f"{file}.gz").is_file() for file in IDX_FILES):
+                fresh.mkdir(parents=True)
+                for file in IDX_FILES:
+                    with (
+                        gzip.open(package / f"{file}.gz") as source,
+                        (fresh / file).open("wb") as target,
+                    ):
+                        shutil.copyfileobj(source, target)
+            else:
+                print(f"downloading {name} into {folder}", flush=True)
+                getattr(torchvision().datasets, name)(temporary, download=True)
+            raw.mkdir(parents=True, exist_ok=True)
+            for file in IDX_FILES:
+                (fresh / file).replace(raw / file)
+    except (RuntimeError, OSError, EOFError) as error:
+        hint = " or `apt install dataset-fashion-mnist`" if name in PACKAGES else ""
+        mini = ", or take --data mini, which needs no network" if name == "FashionMNIST" else ""
+        raise KitError(
+            f"{name} is not in {folder} and cannot be fetched ({error}); put torchvision's files "
+            "into "
+            f"{raw}{hint}, or set BONSAI_DATA to a folder that has them{mini}"
+        ) from error
+
+
+def _sha256(*arrays: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).astype(np.uint8, copy=False).tobytes())
+    return digest.hexdigest()

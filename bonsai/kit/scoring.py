@@ -1,0 +1,130 @@
+"""From outcomes and the truth to metrics, means and standard errors.
+
+The experiment and the runner both call this module, so that a score computed again can only differ
+when a file was changed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bonsai.kit.data import Truth, load_images, load_truth
+from bonsai.kit.errors import KitError
+
+Values = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What one number of `means` is: its unit, which way is better, and its meaning."""
+
+    unit: str
+    better: Literal["higher", "lower"] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A template's `score.py`, loaded."""
+
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, Metric]
+    selection: str
+    score: Callable[[Values, Any], Mapping[str, float]]
+    load_data: Callable[[str, bool], Any]
+    load_truth: Callable[[str, bool], Any]
+
+    @property
+    def primary(self) -> str:
+        """The metric by which ideas are judged: the first of `METRICS`."""
+        return next(iter(self.metrics))
+
+    def evaluate(self, values: Values, truth: Any, seed: int) -> dict[str, float]:
+        """The metrics of one seed: those of `score.py`, then every other number of the outcome.
+
+        So an experiment reports a number of its own (a sparsity, a count) by adding it to its
+        `Outcome`.
+
+        Raises:
+            KitError: a value is missing, a shape is wrong, or a metric is not a finite number.
+        """
+        try:
+            metrics = {name: float(value) for name, value in self.score(values, truth).items()}
+        except KeyError as error:
+            raise KitError(
+                f"the outcome of seed {seed} lacks {error}; score.py needs it"
+            ) from error
+        for name, array in values.items():
+            if np.ndim(array) == 0:
+                metrics.setdefault(name, float(array))
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise KitError(
+                    f"{name} of seed {seed} is {value}; every metric must be a finite number"
+                )
+        return metrics
+
+
+def load_scorer(path: Path) -> Scorer:
+    """Import a `score.py`.
+
+    It defines `DATASETS`, `SEEDS`, `METRICS`, `SELECTION` and `score(outcome, truth)`; a template
+    with data of its own also defines `load_data(name, smoke)` and `load_truth(name, smoke)`.
+
+    Raises:
+        KitError: the file is missing or a name is.
+    """
+    if not path.is_file():
+        raise KitError(f"{path} is missing: it turns outcomes into metrics")
+    spec = importlib.util.spec_from_file_location(f"bonsai_score_{path.parent.name}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return Scorer(
+            datasets=tuple(module.DATASETS),
+            seeds=tuple(module.SEEDS),
+            metrics=dict(module.METRICS),
+            selection=module.SELECTION,
+            score=module.score,
+            load_data=getattr(module, "load_data", load_images),
+            load_truth=getattr(module, "load_truth", load_truth),
+        )
+    except AttributeError as error:
+        raise KitError(f"{path}: {error}; score.py must define it") from error
+
+
+def summarise(per_seed: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Means, standard errors and per-seed values of each metric.
+
+    The standard error of the mean is `std(ddof=1) / sqrt(n)`; with one seed there is none (null).
+
+    Args:
+        per_seed: the metrics of each seed; names that some seed lacks are left out.
+
+    Returns:
+        `{"means": {...}, "stderrs": {...}, "final_info_dict": {metric: [one per seed]}}`.
+    """
+    shared = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
+    table = {name: [float(metrics[name]) for metrics in per_seed] for name in shared}
+    count = len(per_seed)
+    return {
+        "means": {name: float(np.mean(column)) for name, column in table.items()},
+        "stderrs": {
+            name: float(np.std(column, ddof=1) / math.sqrt(count)) if count > 1 else None
+            for name, column in table.items()
+        },
+        "final_info_dict": table,
+    }
+
+
+__all__ = ["KitError", "Metric", "Scorer", "Truth", "Values", "load_scorer", "summarise"]

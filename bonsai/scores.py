@@ -1,0 +1,101 @@
+"""The runner's own scores, computed again from a run's outcome files with the pack's scorer."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from bonsai import contract
+from bonsai.errors import BonsaiError
+from bonsai.kit.errors import KitError
+from bonsai.kit.scoring import summarise
+from bonsai.template import Template
+
+MAX_OUTCOME_BYTES = 500_000_000  # unpacked; nothing larger is loaded
+TOLERANCE = 1e-6  # relative: the scores are computed twice from the same float32 arrays
+
+
+class Scores(BaseModel):
+    """What a run achieved, as the runner computed it.
+
+    Attributes:
+        dataset: the data set's name.
+        means: mean over seeds of each metric.
+        stderrs: standard error of that mean; None with one seed.
+        per_seed: each metric's value for each seed, in the order of `seeds`.
+        seeds: the seeds.
+        disagreements: one sentence for each number of `final_info.json` that is another.
+    """
+
+    dataset: str
+    means: dict[str, float]
+    stderrs: dict[str, float | None]
+    per_seed: dict[str, list[float]]
+    seeds: list[int]
+    disagreements: list[str] = []
+
+
+def score_run(
+    template: Template, run: Path, data: str, seeds: Sequence[int], *, smoke: bool = False
+) -> Scores:
+    """Score the outcomes in the folder `run` and compare with its `final_info.json`.
+
+    Raises:
+        BonsaiError: a file is missing, of another shape, or cannot be scored; the text says which.
+    """
+    info = contract.read(contract.FinalInfo, run / "final_info.json").root
+    try:
+        truth = template.scorer.load_truth(data, smoke)
+        per_seed = [
+            template.scorer.evaluate(_load_outcome(run / f"outcome_seed_{seed}.npz"), truth, seed)
+            for seed in seeds
+        ]
+    except KitError as error:
+        raise BonsaiError(str(error)) from error
+    summary = summarise(per_seed)
+    if truth.name not in info:
+        raise BonsaiError(f"final_info.json has no entry {truth.name!r} (it has {', '.join(info)})")
+    return Scores(
+        dataset=truth.name,
+        means=summary["means"],
+        stderrs=summary["stderrs"],
+        per_seed=summary["final_info_dict"],
+        seeds=list(seeds),
+        disagreements=_disagreements(info[truth.name].means, summary["means"]),
+    )
+
+
+def _disagreements(claimed: dict[str, float], computed: dict[str, float]) -> list[str]:
+    return [
+        f"{name}: final_info.json says {claimed.get(name)}, its outcomes give {value:.6g}"
+        for name, value in computed.items()
+        if name not in claimed
+        or not math.isclose(claimed[name], value, rel_tol=TOLERANCE, abs_tol=1e-9)
+    ]
+
+
+def _load_outcome(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read an outcome file without ever unpickling, and only if it unpacks to a sane size."""
+    if not path.is_file():
+        raise BonsaiError(
+            f"{path.name} is missing: train must return one kit.Outcome for every seed"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_OUTCOME_BYTES:
+            raise BonsaiError(
+                f"{path.name} unpacks to {size / 1e6:.0f} MB; at most "
+                f"{MAX_OUTCOME_BYTES / 1e6:.0f} MB"
+            )
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
+        raise BonsaiError(f"{path.name} is not a readable outcome: {error}") from error

@@ -1,0 +1,62 @@
+"""What a sweep was asked to do; kept in its results folder, so that `resume` needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bonsai import contract
+from bonsai.contract import Idea
+
+MAX_TRIES = 4  # as The AI Scientist has it
+CONFIRM_SEEDS = 8
+
+
+class Assignment(BaseModel):
+    """A template and the ideas to try on it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: str  # its folder
+    ideas: list[Idea]
+
+
+class Settings(BaseModel):
+    """Everything that `run` was told. The model's key is not among it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    assignments: list[Assignment]
+    model: str | None = None  # None: cassettes are played back
+    api_base: str | None = None
+    agent: Literal["aider", "rewrite"] = "aider"
+    edit_format: Literal["diff", "whole"] = "diff"
+    max_runs: Annotated[int, Field(ge=1)] = 5
+    max_tries: Annotated[int, Field(ge=1)] = MAX_TRIES
+    workers: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1)] = 1
+    data: str | None = None  # None: each template's default
+    seeds: list[int] | None = None  # None: each template's default
+    confirm_seeds: Annotated[int, Field(ge=0)] = CONFIRM_SEEDS
+    first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
+    budget_usd: float | None = None
+    agent_seconds: float = 600.0  # the deadline of one reply
+
+    def fresh_seeds(self) -> list[int]:
+        """The seeds for confirmation: none of them was ever shown to an agent."""
+        return list(range(self.first_fresh_seed, self.first_fresh_seed + self.confirm_seeds))
+
+    def save(self, results: Path) -> None:
+        """Write `sweep.json`."""
+        (results / "sweep.json").write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, results: Path) -> Settings:
+        """Read `sweep.json`.
+
+        Raises:
+            BonsaiError: the folder is no results folder.
+        """
+        return contract.read(cls, results / "sweep.json")

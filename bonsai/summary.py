@@ -1,0 +1,167 @@
+"""What a sweep amounts to, read from its ledger alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bonsai import verdict
+from bonsai.contract import Idea
+from bonsai.ledger import Entry, Ledger
+from bonsai.scores import Scores
+from bonsai.settings import Settings
+from bonsai.template import Template
+
+
+@dataclass
+class IdeaSummary:
+    """One idea's story: its runs, its failures, its verdict."""
+
+    idea: Idea
+    entries: list[Entry]
+    runs: dict[str, Scores] = field(default_factory=dict)
+    best_run: str | None = None  # the run that was confirmed
+    confirmed: Scores | None = None
+    comparison: verdict.Comparison | None = None
+    adjusted_p: float | None = None
+    word: verdict.Word = "no result"
+
+    @property
+    def failures(self) -> list[Entry]:
+        """The steps that went wrong."""
+        return [entry for entry in self.entries if is_failure(entry)]
+
+    @property
+    def run_seconds(self) -> float:
+        """Time that its experiments took."""
+        return sum(float(entry.data.get("run_seconds", 0.0)) for entry in self.entries)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens sent to the model and received from it."""
+        return int(self.entries[-1].data.get("tokens", 0)) if self.entries else 0
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Money spent on the model; None where a price is unknown."""
+        return self.entries[-1].data.get("cost_usd", 0.0) if self.entries else 0.0
+
+
+@dataclass
+class TemplateSummary:
+    """A template's baseline and the ideas tried on it."""
+
+    template: Template
+    baseline: Scores | None
+    confirmed: Scores | None
+    entries: list[Entry]
+    ideas: list[IdeaSummary]
+
+    @property
+    def primary(self) -> str:
+        """The metric that ideas are judged by."""
+        return self.template.scorer.primary
+
+    @property
+    def unit(self) -> str:
+        """That metric's unit."""
+        return self.template.scorer.metrics[self.primary].unit
+
+    @property
+    def better(self) -> str | None:
+        """Which way it improves."""
+        return self.template.scorer.metrics[self.primary].better
+
+
+@dataclass
+class SweepSummary:
+    """A whole sweep."""
+
+    results: Path
+    settings: Settings
+    entries: list[Entry]
+    templates: list[TemplateSummary]
+
+    @property
+    def ideas(self) -> list[tuple[TemplateSummary, IdeaSummary]]:
+        """All ideas of all templates, in the order in which they were asked for."""
+        return [(template, idea) for template in self.templates for idea in template.ideas]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How many steps went wrong, by kind."""
+        return Counter(entry.step for entry in self.entries if is_failure(entry))
+
+
+def is_failure(entry: Entry) -> bool:
+    """Whether this step went wrong; the closing line of an idea only repeats that."""
+    return not entry.ok and entry.step != "end"
+
+
+def summarise(results: Path) -> SweepSummary:
+    """Read a results folder.
+
+    Raises:
+        BonsaiError: it is none, or its ledger is damaged.
+    """
+    settings = Settings.load(results)
+    entries = Ledger(results / "ledger.jsonl").read()
+    templates = []
+    for assignment in settings.assignments:
+        template = Template(Path(assignment.template))
+        own = [entry for entry in entries if entry.template == template.name]
+        base = [entry for entry in own if entry.idea == ""]
+        ideas = [
+            _summarise_idea(idea, [entry for entry in own if entry.idea == idea.Name])
+            for idea in assignment.ideas
+        ]
+        baseline = TemplateSummary(
+            template, _scores(base, "baseline"), _scores(base, "confirm"), base, ideas
+        )
+        templates.append(baseline)
+    sweep = SweepSummary(results, settings, entries, templates)
+    _judge(sweep)
+    return sweep
+
+
+def _summarise_idea(idea: Idea, entries: list[Entry]) -> IdeaSummary:
+    summary = IdeaSummary(idea, entries)
+    for entry in entries:
+        if entry.ok and entry.step == "run":
+            summary.runs[entry.data["run"]] = Scores.model_validate(entry.data["scores"])
+        if entry.ok and entry.step == "confirm":
+            summary.best_run = entry.data["run"]
+            summary.confirmed = Scores.model_validate(entry.data["scores"])
+    return summary
+
+
+def _judge(sweep: SweepSummary) -> None:
+    """Compare each confirmed idea with its baseline, and correct for all of them together."""
+    for template, idea in sweep.ideas:
+        if idea.confirmed is not None and template.confirmed is not None:
+            idea.comparison = verdict.compare(
+                idea.confirmed.per_seed[template.primary],
+                template.confirmed.per_seed[template.primary],
+            )
+    tested = [
+        (template, idea)
+        for template, idea in sweep.ideas
+        if idea.comparison and idea.comparison.p is not None
+    ]
+    adjusted = verdict.holm(
+        [
+            idea.comparison.p
+            for _, idea in tested
+            if idea.comparison and idea.comparison.p is not None
+        ]
+    )
+    for (_, idea), value in zip(tested, adjusted, strict=True):
+        idea.adjusted_p = value
+    for template, idea in sweep.ideas:
+        idea.word = verdict.judge(idea.comparison, idea.adjusted_p, template.better)
+
+
+def _scores(entries: list[Entry], step: str) -> Scores | None:
+    found = [entry for entry in entries if entry.step == step and entry.ok]
+    return Scores.model_validate(found[-1].data["scores"]) if found else None

@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+"""Draw the figures that compare all ideas of a results folder, and write its summary.
+
+Run:  python plot.py [RESULTS]     (default: the newest folder in results/)
+"""
+
+import typer
+
+from bonsai.cli import plot
+
+if __name__ == "__main__":
+    typer.run(plot)

@@ -1,0 +1,127 @@
+"""The service of a language model, as an OpenAI-compatible HTTP server that follows a script.
+
+It is the only part of the tests that is played: what talks to it is real.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Says:
+    """A reply."""
+
+    text: str
+    finish_reason: str = "stop"
+    tokens_in: int = 1000
+    tokens_out: int = 100
+
+
+@dataclass(frozen=True)
+class Fails:
+    """An answer with an error status."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    message: str = "scripted fault"
+
+
+HANGS = "answers nothing until the test is over"
+CUT = "an answer that breaks off"
+NOT_JSON = "an answer that is not JSON"
+NO_CHOICES = "an answer without a reply in it"
+
+Step = Says | Fails | str
+
+
+class FakeModel:
+    """Answers each request with the next step of the script, and keeps what it was asked."""
+
+    def __init__(self, *script: Step) -> None:
+        self.script = list(script)
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.hung_up = threading.Event()
+        self.url = ""
+
+    @contextmanager
+    def serving(self) -> Iterator[FakeModel]:
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.fake = self
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        self.url = f"http://127.0.0.1:{server.server_port}/v1"
+        try:
+            yield self
+        finally:
+            self.hung_up.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    fake: FakeModel
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        fake = self.server.fake
+        fake.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        fake.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        step = fake.script.pop(0) if fake.script else Fails(418, message="the script is at its end")
+        if isinstance(step, Says):
+            self._send(200, json.dumps(_completion(step)))
+        elif isinstance(step, Fails):
+            error = {"error": {"message": step.message, "type": "fault", "code": None}}
+            self._send(step.status, json.dumps(error), step.headers)
+        elif step == HANGS:
+            fake.hung_up.wait(30)
+        elif step == CUT:
+            whole = json.dumps(_completion(Says("half of this is lost")))
+            self._send(200, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
+        elif step == NOT_JSON:
+            self._send(200, "<html>maintenance</html>")
+        else:
+            self._send(200, json.dumps({**_completion(Says("")), "choices": []}))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def _send(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        content = text.encode()
+        self.send_response(status)
+        every = {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        for name, value in {**every, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _completion(says: Says) -> dict[str, Any]:
+    message = {"role": "assistant", "content": says.text}
+    return {
+        "id": "fake",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "fake",
+        "choices": [{"index": 0, "message": message, "finish_reason": says.finish_reason}],
+        "usage": {
+            "prompt_tokens": says.tokens_in,
+            "completion_tokens": says.tokens_out,
+            "total_tokens": says.tokens_in + says.tokens_out,
+        },
+    }
