@@ -61,7 +61,9 @@ def test_the_time_limit_kills(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-CHILD = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {code!r}]{extra})"
+CHILD = (
+    "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {code!r}]{extra})"
+)
 LEFT_BEHIND = [
     pytest.param(", stdout=subprocess.DEVNULL", id="a child"),
     pytest.param(", start_new_session=True", id="a child in a session of its own"),
@@ -69,7 +71,9 @@ LEFT_BEHIND = [
 
 
 @pytest.mark.parametrize("extra", LEFT_BEHIND)
-@pytest.mark.parametrize("ending", ["time.sleep(60)", "pass"], ids=["at the limit", "after its end"])
+@pytest.mark.parametrize(
+    "ending", ["time.sleep(60)", "pass"], ids=["at the limit", "after its end"]
+)
 def test_no_child_survives(tmp_path: Path, extra: str, ending: str) -> None:
     code = CHILD.format(code="import time; time.sleep(60)", extra=extra)
     _python(tmp_path, f"{code}; print(p.pid, flush=True); {ending}", seconds=1.5)
@@ -117,6 +121,8 @@ def test_cancelling_kills_at_once(tmp_path: Path) -> None:
 
 def test_progress_is_heard_while_it_runs(tmp_path: Path) -> None:
     heard: list[str] = []
-    code = "import time\nfor i in range(3):\n    print('step', i, flush=True)\n    time.sleep(0.3)\n"
+    code = (
+        "import time\nfor i in range(3):\n    print('step', i, flush=True)\n    time.sleep(0.3)\n"
+    )
     _python(tmp_path, code, on_line=heard.append)
     assert "step 1" in heard

@@ -103,7 +103,10 @@ def test_options_and_smoke(template: Path) -> None:
         ("outcomes[:1]", "asked for [0, 1, 2], got [0]"),
         ("[kit.Outcome(seed=s, val=0) for s in seeds]", "lacks 'test'"),
         ("[kit.Outcome(seed=s, test='no') for s in seeds]", "Outcome(test=...) must be a number"),
-        ("[kit.Outcome(seed=s, test=0, val=0, x=float('inf')) for s in seeds]", "x of seed 0 is inf"),
+        (
+            "[kit.Outcome(seed=s, test=0, val=0, x=float('inf')) for s in seeds]",
+            "x of seed 0 is inf",
+        ),
     ],
 )
 def test_what_train_returns_wrongly_is_said_in_one_line(
@@ -164,7 +167,9 @@ def test_any_other_text_is_refused_with_a_sentence(text: str) -> None:
         max_size=12,
     )
 )
-def test_means_and_standard_errors_follow_their_definition(per_seed: list[dict[str, float]]) -> None:
+def test_means_and_standard_errors_follow_their_definition(
+    per_seed: list[dict[str, float]],
+) -> None:
     summary = summarise(per_seed)
     for name in ("a", "b"):
         column = [metrics[name] for metrics in per_seed]

@@ -26,7 +26,9 @@ def ledger(tmp_path: Path) -> Ledger:
     message=st.text(),
     data=st.dictionaries(st.text(), st.one_of(st.integers(), st.text(), st.booleans())),
 )
-def test_what_is_appended_is_read_back(ledger: Ledger, message: str, data: dict[str, object]) -> None:
+def test_what_is_appended_is_read_back(
+    ledger: Ledger, message: str, data: dict[str, object]
+) -> None:
     ledger.append(step="edit", message=message, data=data)
     last = ledger.read()[-1]
     assert last.message == message
@@ -35,7 +37,9 @@ def test_what_is_appended_is_read_back(ledger: Ledger, message: str, data: dict[
 
 @ANYTHING
 @given(cut=st.integers(1, 60))
-def test_a_line_cut_short_by_a_crash_is_dropped_and_the_rest_stays(ledger: Ledger, cut: int) -> None:
+def test_a_line_cut_short_by_a_crash_is_dropped_and_the_rest_stays(
+    ledger: Ledger, cut: int
+) -> None:
     ledger.path.unlink(missing_ok=True)
     ledger.append(step="first")
     whole = ledger.path.read_bytes()

@@ -260,7 +260,7 @@ def _run(command: tuple[str, ...], folder: Path) -> str | None:
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**execute.environment(1, ""), "openin_any": "p", "openout_any": "p"},
+            env=execute.environment(1, ""),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TOOL_SECONDS,

@@ -45,7 +45,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class PlotTrial:
-    """How it went when plot.py was run in a copy: its folder, its end, and the PNGs it drew there."""
+    """How it went when plot.py was run in a copy.
+
+    Attributes:
+        folder: the copy.
+        done: how it ended.
+        figures: names of the PNGs that it drew there.
+    """
 
     folder: Path
     done: execute.Execution
@@ -112,7 +118,7 @@ class Subject:
 
     @cached_property
     def plot(self) -> PlotTrial | None:
-        """plot.py beside the baseline, run_1.py and a half-written run_1; None without a baseline."""
+        """plot.py beside run_0, run_1.py and a half-written run_1; None without a baseline."""
         if self.baseline is None:
             return None
         return self.draw(baseline=True, code_of_run=True, half_written=True)
@@ -150,7 +156,9 @@ class Subject:
             seconds=self.limits.plot_seconds,
             threads=self.threads,
         )
-        drawn = frozenset(name for name, state in _images(copy).items() if before.get(name) != state)
+        drawn = frozenset(
+            name for name, state in _images(copy).items() if before.get(name) != state
+        )
         return PlotTrial(copy, done, drawn)
 
     def copy(self) -> Path:

@@ -1,0 +1,50 @@
+"""Running real sweeps of the toy template in tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from bonsai.ledger import Entry, Ledger
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TOY = Path(__file__).parent / "toy"
+
+
+def copy_of_toy(folder: Path) -> Path:
+    """A copy of the toy template that a test may change."""
+    return Path(shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start `runner.py` as a person would."""
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "runner.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `runner.py` to its end."""
+    with start(*arguments, cwd=cwd, **environment) as process:
+        out, err = process.communicate(timeout=400)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def entries(results: Path, idea: str | None = None) -> list[Entry]:
+    """What the ledger holds, of one idea or of all."""
+    every = Ledger(results / "ledger.jsonl").read()
+    return every if idea is None else [entry for entry in every if entry.idea == idea]
+
+
+def story(entries: Iterable[Entry]) -> list[tuple[str, bool]]:
+    """The steps and whether they went well."""
+    return [(entry.step, entry.ok) for entry in entries]
