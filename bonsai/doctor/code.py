@@ -158,9 +158,8 @@ def syntax_problem_of_plot(subject: Subject) -> bool:
 
 def _blame(subject: Subject, worst: PlotTrial) -> Finding:
     """Find what of the three things beside plot.py it cannot bear."""
-    alone = subject.draw(baseline=True)
-    if not alone.done.ok:
-        return _crash(subject, alone, "with the results of run_0", strict=True)
+    if not subject.plain_plot.done.ok:
+        return _crash(subject, subject.plain_plot, "with the results of run_0", strict=True)
     with_code = subject.draw(baseline=True, code_of_run=True)
     if not with_code.done.ok:
         return _crash(

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 Status = Literal["ok", "note", "warning", "failure"]
@@ -15,6 +16,7 @@ Status = Literal["ok", "note", "warning", "failure"]
 COLOURS: dict[Status, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "failure": "red"}
 SYMBOLS: dict[Status, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}
 PLAIN_SYMBOLS: dict[Status, str] = {"ok": "+", "note": "-", "warning": "!", "failure": "x"}
+ARROW, PLAIN_ARROW = "→", "->"
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,16 @@ def failure(what: str, mend: str) -> Finding:
 
 def show(console: Console, title: str, findings: Iterable[Finding]) -> None:
     """Print a group of findings under its title, each with what to do below it."""
-    symbols = SYMBOLS if console.encoding.lower().startswith("utf") else PLAIN_SYMBOLS
+    fancy = console.encoding.lower().startswith("utf")
+    symbols, arrow = (SYMBOLS, ARROW) if fancy else (PLAIN_SYMBOLS, PLAIN_ARROW)
     console.print(Text(title, style="bold"))
+    rows = Table.grid(padding=(0, 1))
     for finding in findings:
-        mark = Text(f"{symbols[finding.status]} ", style=COLOURS[finding.status])
-        console.print(Padding(mark + _hanging(finding.what), (0, 0, 0, 2)))
+        symbol = Text(symbols[finding.status], style=COLOURS[finding.status])
+        rows.add_row(symbol, Text(finding.what.rstrip()))
         if finding.mend:
-            console.print(Padding(Text(finding.mend, style="dim"), (0, 0, 0, 6)))
+            rows.add_row("", Text(f"{arrow} {finding.mend}", style="dim"))
+    console.print(Padding(rows, (0, 0, 0, 2), expand=False))
 
 
 def count(findings: Sequence[Finding]) -> str:
@@ -77,8 +82,3 @@ def count(findings: Sequence[Finding]) -> str:
 def exit_code(findings: Iterable[Finding]) -> int:
     """1 if anything is a failure, else 0."""
     return int(any(finding.status == "failure" for finding in findings))
-
-
-def _hanging(text: str) -> Text:
-    """The text with its later lines, such as a traceback's, set in by two letters."""
-    return Text(text.rstrip().replace("\n", "\n  "))

@@ -17,7 +17,7 @@ from bonsai.guard import sha256
 from bonsai.kit import data as kit_data
 from bonsai.kit.scoring import Metric, Scorer
 from bonsai.scores import score_run
-from bonsai.template import EDITABLE, Template
+from bonsai.template import EDITABLE
 
 MIN_SEEDS = 3
 HEAD = re.compile(r"<{5,9} SEARCH>?\s*$")  # aider's own patterns
@@ -161,7 +161,10 @@ def data_is_there(subject: Subject) -> Iterator[Finding]:
     try:
         scorer.load_data(default, False)
     except Exception as error:  # a template's own loader may raise anything
-        yield failure(f"{default}, the default data set, cannot be loaded: {error}", "")
+        yield failure(
+            f"{default}, the default data set, cannot be loaded: {error}",
+            "see that load_data(name, smoke) works, or name another data set first in DATASETS",
+        )
     else:
         yield ok(f"{default}, the default data set, is on this machine")
 
@@ -217,7 +220,7 @@ def baseline_is_believed(subject: Subject) -> Iterator[Finding]:
         return
     try:
         scores = score_run(subject.template, run_0, data, seeds)
-    except BonsaiError as error:
+    except Exception as error:  # a template's own score() may raise anything
         yield failure(
             f"run_0 cannot be scored again: {subject.relative(str(error))}",
             how_to_make_run_0(subject),
@@ -273,10 +276,10 @@ def _cassette_faults(folder: Path, subject: Subject) -> Iterator[Finding]:
                 "name it like 01-plan.md, 02-edit.md, ... in the order of play",
             )
         for fault in edit_faults(reply):
-            yield failure(
-                f"{name}/{path.name}, {fault}",
+            yield warning(
+                f"{name}/{path.name}, {fault}, so the edit fails and costs a try",
                 "write the file's name, then a fenced block of <<<<<<< SEARCH, =======, "
-                ">>>>>>> REPLACE",
+                ">>>>>>> REPLACE; unless the reply is meant to fail",
             )
 
 
@@ -342,8 +345,8 @@ def read_environment(run: Path) -> dict[str, Any]:
 def _load(subject: Subject) -> Scorer | str:
     """The scorer, or why there is none."""
     try:
-        template: Template = subject.template
-        return template.scorer
+        scorer = subject.template.scorer
+        return scorer if scorer.metrics else "METRICS is empty"
     except BonsaiError as error:
         return subject.relative(str(error))
     except Exception as error:  # a module may raise anything while it is imported

@@ -73,7 +73,7 @@ def paper_references(subject: Subject) -> Iterator[Finding]:
             "add the entry, or remove the \\cite",
         )
     else:
-        yield ok(f"latex/template.tex holds its {len(keys)} references, and cites no others")
+        yield ok(f"latex/template.tex cites only what is among its references ({len(keys)})")
 
 
 def paper_figures(subject: Subject) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def paper_figures(subject: Subject) -> Iterator[Finding]:
             f"name one of its figures, with .png at the end: {there}",
         )
     else:
-        yield ok(f"plot.py draws all {len(shown)} figures of latex/template.tex")
+        yield ok(f"latex/template.tex shows what plot.py draws: {', '.join(shown) or 'nothing'}")
 
 
 def paper_frame(subject: Subject) -> Iterator[Finding]:
@@ -165,7 +165,7 @@ def paper_compiles(subject: Subject) -> Iterator[Finding]:
         why = f"no {', '.join(lacking)} here" if lacking else "TeX lacks parts of it"
         yield note(f"latex/template.tex was not compiled: {why}")
         return
-    folder = (subject.plot.folder if subject.plot else subject.copy()) / "latex"
+    folder = (subject.drawing.folder if subject.drawing else subject.copy()) / "latex"
     for command in (COMPILER, ("bibtex", "template"), COMPILER, COMPILER):
         if _run(command, folder) is None:
             yield failure(

@@ -123,12 +123,25 @@ class Subject:
             return None
         return self.draw(baseline=True, code_of_run=True, half_written=True)
 
+    @cached_property
+    def plain_plot(self) -> PlotTrial:
+        """plot.py beside run_0 and nothing else; asked for where `plot` failed."""
+        return self.draw(baseline=True)
+
+    @property
+    def drawing(self) -> PlotTrial | None:
+        """The trial of plot.py that ended well, beside which the paper is compiled."""
+        if self.plot is None:
+            return None
+        trial = self.plot if self.plot.done.ok else self.plain_plot
+        return trial if trial.done.ok else None
+
     @property
     def figures(self) -> frozenset[str] | None:
         """Names of the PNGs that the paper may show; None where nothing could be drawn."""
-        if self.plot is None or not self.plot.done.ok:
+        if self.drawing is None:
             return None
-        return self.plot.figures | {path.name for path in self.folder.glob("*.png")}
+        return self.drawing.figures | {path.name for path in self.folder.glob("*.png")}
 
     def draw(
         self, *, baseline: bool = False, code_of_run: bool = False, half_written: bool = False

@@ -141,21 +141,31 @@ def _write(path: Path, save: Callable[[Path], object]) -> None:
 
 
 def _parse(scorer: Scorer, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments.
+
+    The AI Scientist passes `--out_dir` alone; whoever works through it can choose the rest with the
+    environment variables `BONSAI_DATASET` and `BONSAI_SMOKE`.
+    """
+    dataset = os.environ.get("BONSAI_DATASET") or scorer.datasets[0]
+    if dataset not in scorer.datasets:
+        raise KitError(f"BONSAI_DATASET={dataset}: use one of {', '.join(scorer.datasets)}")
+    seeds = ",".join(map(str, scorer.seeds))
     parser = argparse.ArgumentParser(
-        description="Run the experiment and write its results to --out_dir."
+        description="Run the experiment and write its results to --out_dir.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    default_seeds = ",".join(map(str, scorer.seeds))
-    parser.add_argument(
-        "--out_dir", default="run_0", help="folder for the results (default: run_0)"
+    add = parser.add_argument
+    add("--out_dir", default="run_0", help="folder for the results")
+    add("--seeds", type=parse_seeds, default=seeds, help="for example 0,1,2 or 0-4")
+    smoke = bool(os.environ.get("BONSAI_SMOKE"))
+    add(
+        "--smoke",
+        action="store_true",
+        default=smoke,
+        help="check in seconds: few images, few steps",
     )
-    parser.add_argument("--seeds", type=parse_seeds, default=list(scorer.seeds),
-                        help=f"for example 0,1,2 or 0-4 (default: {default_seeds})")  # fmt: skip
-    parser.add_argument(
-        "--smoke", action="store_true", help="a check in seconds: few images, few steps"
-    )
-    parser.add_argument("--device", choices=compute.DEVICES, default="auto", help="default: auto")
-    parser.add_argument("--data", choices=scorer.datasets, default=scorer.datasets[0],
-                        help=f"default: {scorer.datasets[0]}")  # fmt: skip
+    add("--device", choices=compute.DEVICES, default="auto", help="where to compute")
+    add("--data", choices=scorer.datasets, default=dataset, help="data set")
     return parser.parse_args(argv)
 
 
@@ -164,7 +174,7 @@ def parse_seeds(text: str) -> list[int]:
     seeds: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        if not first.isdecimal() or (last and not last.isdecimal()):
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not a list of seeds such as 0,1,2 or 0-4"
             )

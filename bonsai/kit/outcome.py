@@ -26,7 +26,7 @@ class Curves:
 
         A loss that diverged shows as a series that ends, since JSON has no NaN.
         """
-        number = float(value)
+        number = float(value.detach() if isinstance(value, torch.Tensor) else value)
         if math.isfinite(number):
             series = self._series.setdefault(name, {"steps": [], "values": []})
             series["steps"].append(float(step))

@@ -6,8 +6,9 @@ when a file was changed.
 
 from __future__ import annotations
 
-import importlib.util
 import math
+import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,14 @@ def load_scorer(path: Path) -> Scorer:
     """
     if not path.is_file():
         raise KitError(f"{path} is missing: it turns outcomes into metrics")
-    spec = importlib.util.spec_from_file_location(f"bonsai_score_{path.parent.name}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Not through the import system: two templates' score.py must not be taken for one, and the
+    # template's folder stays without __pycache__.
+    module = types.ModuleType(f"bonsai_score_{path.parent.name}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
     try:
-        return Scorer(
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        scorer = Scorer(
             datasets=tuple(module.DATASETS),
             seeds=tuple(module.SEEDS),
             metrics=dict(module.METRICS),
@@ -101,6 +104,11 @@ def load_scorer(path: Path) -> Scorer:
         )
     except AttributeError as error:
         raise KitError(f"{path}: {error}; score.py must define it") from error
+    except Exception as error:
+        raise KitError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not (scorer.datasets and scorer.seeds and scorer.metrics):
+        raise KitError(f"{path}: DATASETS, SEEDS and METRICS must not be empty")
+    return scorer
 
 
 def summarise(per_seed: Sequence[Mapping[str, float]]) -> dict[str, Any]:

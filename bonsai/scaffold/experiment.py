@@ -59,9 +59,9 @@ def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
         schedule.step()
         val_log_probs = predict(model, data.val_images)
         val_loss = functional.nll_loss(val_log_probs, data.val_labels)
-        curves.add("training loss", epoch, loss)
-        curves.add("validation loss", epoch, val_loss)
-        progress.step(loss=float(loss), val_loss=float(val_loss))
+        curves.add("training loss", epoch, loss.item())
+        curves.add("validation loss", epoch, val_loss.item())
+        progress.step(loss=loss.item(), val_loss=val_loss.item())
 
     return kit.Outcome(
         seed=seed,

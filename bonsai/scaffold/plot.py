@@ -22,21 +22,21 @@ def validation_loss(runs: list[kit.Run]) -> Figure | None:
     if not curves:
         return None
     figure, axis = plt.subplots(figsize=(8, 4))
-    plotting.headline(
-        figure,
-        "Validation loss while training",
-        f"{plotting.provenance(runs)}; lines are means, bands one standard error",
-    )
-    ends = []
+    ends, means = [], []
     for run, (steps, values) in curves:
         mean = kit.band(axis, steps, values, colour=run.colour)
-        ends.append((steps[-1], mean[-1], run.label, run.colour))
+        means.append(mean)
+        ends.append((steps[-1], mean[-1], f"{run.label} {mean[-1]:.3f}", run.colour))
+    lowest = min(ends, key=lambda end: end[1])
+    plotting.headline(
+        figure,
+        f"Validation loss while training; the lowest at the end: {lowest[2]}",
+        f"{plotting.provenance(runs)}; lines are means, bands one standard error",
+    )
     axis.set_xlabel("epoch")
     axis.set_ylabel("validation loss (nats per image)")
-    axis.set_yscale("log")
-    axis.margins(x=0)
-    for step, value, label, colour in ends:
-        axis.annotate(f" {label}", (step, value), color=colour, annotation_clip=False)
+    plotting.zoom(axis, means, reach=0.2)
+    plotting.label_ends(axis, ends)
     return figure
 
 

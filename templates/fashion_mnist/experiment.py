@@ -18,7 +18,7 @@ from bonsai import kit
 
 @dataclass
 class Config:
-    epochs: int = 4                # passes over the training images
+    epochs: int = 7                # passes over the training images
     batch_size: int = 128          # images per step
     stem_width: int = 16           # channels of the first convolution, at 28x28 pixels
     middle_width: int = 32         # channels of the second convolution, at 14x14 pixels
@@ -82,7 +82,7 @@ class SmallConvNet(nn.Module):
         x = F.relu(self.norm_middle(F.max_pool2d(self.middle(x), 2)))       # (N, middle, 7, 7)
         x = F.relu(self.norm_top1(self.top1(x)))                            # (N, top, 7, 7)
         x = F.relu(self.norm_top2(self.top2(x)))                            # (N, top, 7, 7)
-        features = x.amax(dim=(2, 3))                                       # (N, top)
+        features = F.adaptive_max_pool2d(x, 1).flatten(1)                   # (N, top)
         return self.logit_scale * self.classify(features).float()
 
 

@@ -15,8 +15,6 @@ def score(outcome, truth):
     metrics = {}
     for part, labels in (("test", truth.test_labels), ("val", truth.val_labels)):
         if outcome[part].shape != labels.shape:
-            raise kit.KitError(
-                f"{part} has shape {outcome[part].shape}; it must be {labels.shape}"
-            )
+            raise kit.KitError(f"{part} has shape {outcome[part].shape}; it must be {labels.shape}")
         metrics[f"{part}_accuracy"] = 100.0 * float((outcome[part] == labels).mean())
     return metrics

@@ -1,0 +1,83 @@
+"""The runner's own share of a sweep: wall time of an idea minus that of the programs it ran.
+
+Played-back replies take no time, so all that aider takes counts as the runner's. As a yardstick
+that does not depend on this machine's speed, a bare Python process that imports torch is timed in
+the same run.
+
+Run:  python benchmarks/runner_overhead.py
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bonsai import execute
+from bonsai.board import Board
+from bonsai.ledger import Ledger
+from bonsai.settings import Assignment, Settings
+from bonsai.sweep import Sweep
+from bonsai.template import Template
+
+TOY = Path(__file__).resolve().parent.parent / "tests" / "toy"
+
+
+def main() -> None:
+    """Sweep the toy template once and print what each idea cost beside its programs."""
+    template = Template(TOY)
+    ideas = [idea for idea in template.ideas if template.cassette(idea.Name)]
+    programs: dict[str, float] = {}
+    plain = execute.python
+    lock = threading.Lock()
+
+    def timed(arguments: Any, *, folder: Path, **options: Any) -> execute.Execution:
+        started = time.monotonic()
+        try:
+            return plain(arguments, folder=folder, **options)
+        finally:
+            with lock:
+                idea = folder.parent.name
+                programs[idea] = programs.get(idea, 0.0) + time.monotonic() - started
+
+    execute.python = timed
+    with tempfile.TemporaryDirectory() as temporary:
+        os.environ["BONSAI_DATA"] = str(Path(temporary) / "data")
+        results = Path(temporary) / "results"
+        results.mkdir()
+        settings = Settings(
+            assignments=[Assignment(template=str(TOY), ideas=ideas)],
+            confirm_seeds=4,
+            first_fresh_seed=1000,
+        )
+        settings.save(results)
+        Sweep(results, settings, Board(Console(file=io.StringIO()))).run()
+        entries = Ledger(results / "ledger.jsonl").read()
+
+    yardstick = min(_bare_torch() for _ in range(3))
+    print(f"{'idea':<18}{'edits':>7}{'wall s':>9}{'programs s':>12}{'runner s':>10}")
+    for idea in ideas:
+        own = [entry for entry in entries if entry.idea == idea.Name]
+        wall = own[-1].time - (own[0].time - own[0].seconds)
+        edits = sum(entry.step in {"plan", "edit", "write_up"} for entry in own)
+        runner = wall - programs[idea.Name]
+        print(f"{idea.Name:<18}{edits:>7}{wall:>9.2f}{programs[idea.Name]:>12.2f}{runner:>10.2f}")
+    print(f"a bare `import torch` in the same run: {yardstick:.2f} s")
+
+
+def _bare_torch() -> float:
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    main()
