@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import re
@@ -13,7 +14,7 @@ import pytest
 
 from bonsai import scores
 from bonsai.errors import BonsaiError
-from bonsai.kit import load_truth
+from bonsai.kit import KitError, load_truth
 from bonsai.template import Template
 from tests import sweeps
 
@@ -67,6 +68,8 @@ def _break(run: Path, how: str) -> None:
         outcome.write_bytes(pickle.dumps("boo"))
     elif how == "wrong number":
         np.savez(outcome, test=truth.test_labels[:10], val=truth.val_labels)
+    elif how == "no shape":
+        np.savez(outcome, test=5.0, val=truth.val_labels)
     elif how == "not finite":
         np.savez(outcome, test=truth.test_labels, val=truth.val_labels, extra=np.nan)
     elif how == "too large":
@@ -89,6 +92,7 @@ def _break(run: Path, how: str) -> None:
         ("pickled", "outcome_seed_1.npz is not a readable outcome"),
         ("no archive", "outcome_seed_1.npz is not a readable outcome"),
         ("wrong number", "test has shape (10,); it must be (360,)"),
+        ("no shape", "test has shape (); it must be (360,)"),
         ("not finite", "extra of seed 1 is nan; every metric must be a finite number"),
         ("too large", "outcome_seed_1.npz unpacks to 3 MB"),
         ("no info", "final_info.json is missing"),
@@ -105,3 +109,9 @@ def test_a_result_that_cannot_be_scored_is_explained(
     with pytest.raises(BonsaiError) as caught:
         scores.score_run(TOY, run, "digits", [0, 1])
     assert sentence in str(caught.value)
+
+
+def test_a_scorer_that_fails_on_an_odd_outcome_fails_the_run_and_not_the_runner() -> None:
+    scorer = dataclasses.replace(TOY.scorer, score=lambda outcome, truth: {"a": 1 / 0})
+    with pytest.raises(KitError, match=r"seed 3 cannot be scored \(ZeroDivisionError"):
+        scorer.evaluate({}, None, 3)

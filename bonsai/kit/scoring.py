@@ -60,10 +60,15 @@ class Scorer:
         """
         try:
             metrics = {name: float(value) for name, value in self.score(values, truth).items()}
+        except KitError:
+            raise
         except KeyError as error:
             raise KitError(
                 f"the outcome of seed {seed} lacks {error}; score.py needs it"
             ) from error
+        except Exception as error:  # any arrays may come, and score.py need not foresee them
+            what = f"{type(error).__name__}: {error}"
+            raise KitError(f"the outcome of seed {seed} cannot be scored ({what})") from error
         for name, array in values.items():
             if np.ndim(array) == 0:
                 metrics.setdefault(name, float(array))
