@@ -4,35 +4,29 @@ The network and the schedule of the PyTorch MNIST example, on Fashion-MNIST, wri
 write it: one image at a time through torchvision's transforms and a DataLoader. All 60,000
 training images, Adadelta, 14 epochs, in 32-bit floating point. The test set is looked at once.
 
-Run:  python benchmarks/fashion_mnist_reference.py [--epochs 14] [--seed 0] [--root FOLDER]
+Run:  python benchmarks/fashion_mnist_reference.py [--epochs 14] [--seed 0]
 """
 
 import argparse
-import gzip
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from bonsai import kit
+from bonsai.kit.data import data_folder
+from bonsai.kit.vision import torchvision
+
 MEAN, STD = 0.2860, 0.3530  # of the training images, pixels between 0 and 1
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
-
-try:
-    from bonsai.kit.vision import torchvision as load_torchvision
-
-    torchvision = load_torchvision()  # mends the import of a torchvision built for another device
-except (ImportError, RuntimeError):
-    torchvision = None
 
 
 class Net(nn.Module):
     """Two convolutions and two fully connected layers: 1,199,882 parameters."""
 
     def __init__(self) -> None:
+        """Make the layers."""
         super().__init__()
         self.conv1 = nn.Conv2d(1, 32, 3)
         self.conv2 = nn.Conv2d(32, 64, 3)
@@ -50,60 +44,28 @@ class Net(nn.Module):
         return F.log_softmax(self.fc2(self.dropout2(x)), dim=1)
 
 
-class PlainFashionMNIST(Dataset):
-    """What torchvision's data set and transforms do, where torchvision cannot be imported."""
-
-    def __init__(self, folder: Path, train: bool) -> None:
-        stem = "train" if train else "t10k"
-        with gzip.open(folder / f"{stem}-images-idx3-ubyte.gz") as file:
-            self.images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
-        with gzip.open(folder / f"{stem}-labels-idx1-ubyte.gz") as file:
-            self.labels = np.frombuffer(file.read(), np.uint8, offset=8)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        """One image (1, 28, 28), normalised, and its label."""
-        pixels = torch.from_numpy(self.images[index].copy()).unsqueeze(0).float() / 255
-        return (pixels - MEAN) / STD, int(self.labels[index])
-
-
-def datasets(root: str | None) -> tuple[Dataset, Dataset]:
-    """The 60,000 training and the 10,000 test images, each transformed when it is asked for.
-
-    Args:
-        root: torchvision's data folder; without it Debian's package, else a download to `data`.
-    """
-    if torchvision is None:
-        folder = Path(root) / "FashionMNIST" / "raw" if root else DEBIAN
-        return PlainFashionMNIST(folder, True), PlainFashionMNIST(folder, False)
-    if root is None and DEBIAN.is_dir():
-        root = "/tmp/fashion_mnist_reference"  # torchvision wants its own names of the folders
-        raw = Path(root) / "FashionMNIST" / "raw"
-        raw.mkdir(parents=True, exist_ok=True)
-        for packed in DEBIAN.glob("*.gz"):
-            (raw / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
-    transform = torchvision.transforms.Compose(
-        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize((MEAN,), (STD,))]
+def datasets() -> tuple[Dataset, Dataset]:
+    """The 60,000 training and the 10,000 test images, each transformed when it is asked for."""
+    kit.load_images("FashionMNIST")  # sees to it that the files are there
+    vision = torchvision()
+    transform = vision.transforms.Compose(
+        [vision.transforms.ToTensor(), vision.transforms.Normalize((MEAN,), (STD,))]
     )
     train, test = (
-        torchvision.datasets.FashionMNIST(
-            root or "data", train=train, download=True, transform=transform
-        )
-        for train in (True, False)
+        vision.datasets.FashionMNIST(str(data_folder()), train=part, transform=transform)
+        for part in (True, False)
     )
     return train, test
 
 
-def train_reference(epochs: int = 14, seed: int = 0, root: str | None = None) -> dict[str, float]:
+def train_reference(epochs: int = 14, seed: int = 0) -> dict[str, float]:
     """Train the reference on the CPU and test it once.
 
     Returns:
         "accuracy" (% of the test images), "seconds" (training only) and "epochs".
     """
     torch.manual_seed(seed)
-    train_set, test_set = datasets(root)
+    train_set, test_set = datasets()
     train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
     test_loader = DataLoader(test_set, batch_size=1000)
     model = Net()
@@ -120,7 +82,8 @@ def train_reference(epochs: int = 14, seed: int = 0, root: str | None = None) ->
             optimizer.step()
         scheduler.step()
         gone = time.perf_counter() - started
-        print(f"reference · epoch {epoch}/{epochs} · loss {loss.item():.3f} · {gone:.0f} s", flush=True)
+        line = f"reference · epoch {epoch}/{epochs} · loss {loss.item():.3f} · {gone:.0f} s"
+        print(line, flush=True)
     seconds = time.perf_counter() - started
 
     model.eval()
@@ -134,9 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=14, help="default: 14")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--root", help="torchvision's data folder")
     arguments = parser.parse_args()
-    result = train_reference(arguments.epochs, arguments.seed, arguments.root)
+    result = train_reference(arguments.epochs, arguments.seed)
     print(f"epochs:   {result['epochs']}")
     print(f"accuracy: {result['accuracy']:.2f} % of the test images")
     print(f"seconds:  {result['seconds']:.1f}")

@@ -1,9 +1,10 @@
 """How long our Fashion-MNIST baseline takes beside the plain reference recipe, on this machine.
 
-Both are trained here, in this one run, one after the other: first ours (one seed, as
-`templates/fashion_mnist/experiment.py` stands), then the reference. Nothing is extrapolated: with
-`--epochs` below 14 the table says that the reference was cut short.
-Seconds are training seconds; ours include its validation pass after every epoch.
+Everything is trained here, in this one run: ours (one seed, as the template's experiment.py
+stands), then the reference, then ours once more, so that a machine whose speed drifts favours
+neither. Nothing is extrapolated: with `--epochs` below 14 the table says that the reference was cut
+short. Seconds are training seconds; ours include its validation pass after every epoch. The whole
+takes about a quarter of an hour on two cores.
 
 Run:  python benchmarks/fashion_mnist_speed.py [--epochs 14] [--seed 0]
 """
@@ -38,20 +39,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     arguments = parser.parse_args()
 
-    ours = train_ours(arguments.seed)
+    first = train_ours(arguments.seed)
     reference = train_reference(arguments.epochs, arguments.seed)
+    again = train_ours(arguments.seed)
     rows = [
+        ("ours", first["test_accuracy"], first["train_seconds"], "55,000 images"),
         ("reference", reference["accuracy"], reference["seconds"], "60,000 images"),
-        ("ours", ours["test_accuracy"], ours["train_seconds"], "55,000 images"),
+        ("ours again", again["test_accuracy"], again["train_seconds"], "55,000 images"),
     ]
-    print(f"\n{'recipe':<10} {'test accuracy':>13} {'training':>10}   trained on")
+    print(f"\n{'recipe':<11} {'test accuracy':>13} {'training':>10}   trained on")
     for name, accuracy, seconds, images in rows:
-        print(f"{name:<10} {accuracy:>11.2f} % {seconds:>8.1f} s   {images}")
-    print(f"seed {arguments.seed}, {torch.get_num_threads()} CPU threads, torch {torch.__version__}")
+        print(f"{name:<11} {accuracy:>11.2f} % {seconds:>8.1f} s   {images}")
+    print(
+        f"seed {arguments.seed}, {torch.get_num_threads()} CPU threads, torch {torch.__version__}"
+    )
     if arguments.epochs != FULL_EPOCHS:
         print(f"The reference ran {arguments.epochs} epochs, not its full {FULL_EPOCHS}.")
-    if ours["test_accuracy"] >= reference["accuracy"]:
-        ratio = reference["seconds"] / ours["train_seconds"]
+    if first["test_accuracy"] >= reference["accuracy"]:
+        ratio = 2 * reference["seconds"] / (first["train_seconds"] + again["train_seconds"])
         print(f"Ours ends at least as accurate, in 1/{ratio:.1f} of the reference's seconds.")
     else:
         print("Ours ends less accurate than the reference, so its seconds are no speed-up.")
