@@ -111,7 +111,8 @@ class Board:
         """An idea is being worked on from now."""
         with self._lock:
             row = self._rows[template, idea]
-            row.started, row.step = time.time(), "starting"
+            if row.ended is None:
+                row.started, row.step = time.time(), "starting"
 
     def line(self, template: str, idea: str, text: str) -> None:
         """The last line that a run in progress printed."""

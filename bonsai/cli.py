@@ -182,7 +182,8 @@ def baseline(
     import threading
 
     from bonsai import template as library
-    from bonsai.runs import Machine, build_baseline
+    from bonsai.baseline import build_baseline
+    from bonsai.runs import Machine
 
     for template in library.find(templates):
         chosen = _parse_seeds(seeds) or list(template.scorer.seeds)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from bonsai import execute, prompts
 from bonsai.agents.protocol import FINISHED, Agent
+from bonsai.baseline import Baseline
 from bonsai.contract import Idea
 from bonsai.gateway import Gateway, Session
 from bonsai.guard import Snapshot, out_of_scope, sha256, syntax_problem
 from bonsai.journal import Journal, Result
 from bonsai.ledger import Entry
-from bonsai.runs import Baseline, Machine, RunFailed, last_line, run_experiment, run_fresh_seeds
+from bonsai.runs import Machine, RunFailed, last_line, run_experiment, run_fresh_seeds
 from bonsai.scores import Scores
 from bonsai.settings import Settings
 from bonsai.template import EDITABLE, Template

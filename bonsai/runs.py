@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-import bonsai
 from bonsai import execute
 from bonsai.errors import BonsaiError
-from bonsai.kit.data import data_folder
 from bonsai.scores import Scores, score_run
-from bonsai.template import SOURCES, Template
+from bonsai.template import Template
 
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
@@ -107,71 +100,6 @@ def last_line(text: str) -> str:
     return lines[-1].strip()[:300] if lines else "(nothing)"
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """The untouched template's own result.
-
-    Attributes:
-        folder: the result files.
-        scores: what they amount to.
-        seconds: how long the run took.
-        cached: whether an earlier run was reused.
-    """
-
-    folder: Path
-    scores: Scores
-    seconds: float
-    cached: bool
-
-
-def build_baseline(
-    template: Template,
-    data: str,
-    seeds: Sequence[int],
-    *,
-    log: Path,
-    machine: Machine,
-    reuse: bool = True,
-) -> Baseline:
-    """Run the untouched template, or reuse its result from the cache.
-
-    The cache's key is everything that the result depends on: code, data, seeds, versions, threads.
-
-    Raises:
-        RunFailed: the template does not work.
-    """
-    parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, torch.__version__)
-    key = repr((*parts, machine.threads, torch.cuda.is_available()))
-    cached = (
-        data_folder()
-        / "baselines"
-        / f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
-    )
-    if reuse and (cached / "final_info.json").is_file():
-        try:
-            seconds = json.loads((cached / "environment.json").read_text(encoding="utf-8"))[
-                "seconds"
-            ]
-            return Baseline(
-                cached, score_run(template, cached, data, seeds), float(seconds), cached=True
-            )
-        except (BonsaiError, OSError, ValueError, KeyError):
-            shutil.rmtree(cached, ignore_errors=True)  # a damaged cache is made anew
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".building-") as temporary:
-        work = Path(temporary)
-        for name in SOURCES:
-            shutil.copy(template.folder / name, work / name)
-        scores, seconds = run_experiment(
-            template, work, work / "run_0", data=data, seeds=seeds,
-            seconds=template.time_limit(len(seeds)),
-            log=log, machine=machine,
-        )  # fmt: skip
-        shutil.rmtree(cached, ignore_errors=True)
-        (work / "run_0").rename(cached)
-    return Baseline(cached, scores, seconds, cached=False)
-
-
 def run_fresh_seeds(
     template: Template,
     experiment: str,
@@ -201,8 +129,9 @@ def run_fresh_seeds(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    for source in template.folder.glob("*.py"):
+        shutil.copy(source, folder / source.name)
     (folder / "experiment.py").write_text(experiment, encoding="utf-8")
-    shutil.copy(template.folder / "score.py", folder / "score.py")
     return run_experiment(
         template,
         folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,8 @@ from bonsai.kit.errors import KitError
 from bonsai.kit.scoring import Scorer, load_scorer
 
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
-SOURCES = ("experiment.py", "score.py", "plot.py", "prompt.json", "seed_ideas.json")
+# What stays behind when a template is copied: results, recordings, and what machines leave.
+LEFT_OUT = shutil.ignore_patterns("run_*", "cassettes", "__pycache__", "*.png", ".git", ".aider*")
 HOME = (
     Path(__file__).resolve().parent.parent
 )  # the repository, where the package is installed from it
@@ -58,10 +60,11 @@ class Template:
         return self.prompt.limits.run_seconds * max(1.0, seeds / len(self.scorer.seeds))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the code that makes a run: `experiment.py` and `score.py`."""
+        """SHA-256 of the code that makes a run: every Python file but `plot.py`."""
         digest = hashlib.sha256()
-        for name in ("experiment.py", "score.py"):
-            digest.update((self.folder / name).read_bytes() + b"\0")
+        for path in sorted(self.folder.glob("*.py")):
+            if path.name != "plot.py":
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
 

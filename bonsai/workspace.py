@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bonsai.errors import BonsaiError
-from bonsai.template import Template
+from bonsai.template import LEFT_OUT, Template
 
-LEFT_OUT = shutil.ignore_patterns("run_*", "cassettes", "__pycache__", "*.png", ".git", ".aider*")
 GIT_SETTINGS = {
     "user.name": "bonsai",
     "user.email": "bonsai@localhost",

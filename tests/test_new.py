@@ -10,13 +10,18 @@ import pytest
 from bonsai.contract import Prompt, read, read_ideas
 from bonsai.errors import BonsaiError
 from bonsai.new import PLACEHOLDER, create
-from bonsai.template import SOURCES, Template
+from bonsai.template import Template
+
+FILES = (
+    *("experiment.py", "score.py", "plot.py", "prompt.json", "seed_ideas.json", "README.md"),
+    "latex/template.tex",
+)
 
 
 def test_the_template_is_complete_and_bears_its_name(tmp_path: Path) -> None:
     folder = create("sparse_digits", tmp_path / "templates")
     assert folder == tmp_path / "templates" / "sparse_digits"
-    assert all((folder / name).is_file() for name in (*SOURCES, "README.md", "latex/template.tex"))
+    assert all((folder / name).is_file() for name in FILES)
     texts = [path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()]
     assert not any(PLACEHOLDER in text for text in texts)
     assert (folder / "experiment.py").read_text().startswith('"""sparse_digits: ')

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from bonsai.baseline import build_baseline
 from bonsai.doctor import code, files, pack, paper
 from bonsai.doctor.finding import Finding, count, exit_code, failure, show
 from bonsai.doctor.machine import examine_environment
 from bonsai.doctor.subject import Subject
 from bonsai.errors import BonsaiError
 from bonsai.kit.errors import KitError
-from bonsai.runs import Machine, build_baseline
+from bonsai.runs import Machine
 from bonsai.template import Template
 
 Check = Callable[[Subject], Iterable[Finding]]

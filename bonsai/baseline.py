@@ -1,0 +1,167 @@
+"""The baseline: the untouched template's own result, which every idea is compared with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import bonsai
+from bonsai.errors import BonsaiError
+from bonsai.journal import Journal, Result
+from bonsai.kit.data import data_folder
+from bonsai.runs import Machine, RunFailed, run_experiment, run_fresh_seeds
+from bonsai.scores import Scores, score_run
+from bonsai.settings import Settings
+from bonsai.template import LEFT_OUT, Template
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The untouched template's own result.
+
+    Attributes:
+        folder: the result files.
+        scores: what they amount to.
+        seconds: how long the run took.
+        cached: whether an earlier run was reused.
+    """
+
+    folder: Path
+    scores: Scores
+    seconds: float
+    cached: bool
+
+
+def build_baseline(
+    template: Template, data: str, seeds: Sequence[int], *, log: Path, machine: Machine
+) -> Baseline:
+    """Run the untouched template, or reuse its result from the cache.
+
+    The cache's key is everything that the result depends on: code, data, seeds, versions, threads.
+
+    Raises:
+        RunFailed: the template does not work.
+    """
+    parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, torch.__version__)
+    key = repr((*parts, machine.threads, torch.cuda.is_available()))
+    name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
+    cached = data_folder() / "baselines" / name
+    if (cached / "final_info.json").is_file():
+        try:
+            environment = json.loads((cached / "environment.json").read_text(encoding="utf-8"))
+            scores = score_run(template, cached, data, seeds)
+            return Baseline(cached, scores, float(environment["seconds"]), cached=True)
+        except (BonsaiError, OSError, ValueError, KeyError):
+            shutil.rmtree(cached, ignore_errors=True)  # a damaged cache is made anew
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".building-") as temporary:
+        work = Path(temporary) / template.name
+        shutil.copytree(template.folder, work, ignore=LEFT_OUT)
+        scores, seconds = run_experiment(
+            template,
+            work,
+            work / "run_0",
+            data=data,
+            seeds=seeds,
+            seconds=template.time_limit(len(seeds)),
+            log=log,
+            machine=machine,
+        )
+        shutil.rmtree(cached, ignore_errors=True)
+        (work / "run_0").rename(cached)
+    return Baseline(cached, scores, seconds, cached=False)
+
+
+class BaselineLoop:
+    """A template's own steps in a sweep: build the baseline, then run it on the fresh seeds."""
+
+    def __init__(
+        self,
+        template: Template,
+        settings: Settings,
+        folder: Path,
+        journal: Journal,
+        machine: Machine,
+    ) -> None:
+        """Prepare; nothing is written yet.
+
+        Args:
+            template: the template.
+            settings: what the sweep was asked to do.
+            folder: `results/<template>`.
+            journal: where the steps are recorded.
+            machine: threads, cancellation and progress.
+        """
+        self.template = template
+        self.folder = folder
+        self.data = settings.data or template.scorer.datasets[0]
+        self._seeds = settings.seeds or list(template.scorer.seeds)
+        self._fresh_seeds = settings.fresh_seeds()
+        self._journal = journal
+        self._machine = machine
+
+    def build(self) -> Baseline | None:
+        """The baseline that the template's ideas start from; None if the template does not work."""
+        entry = self._journal.step("baseline", self._build)
+        if not entry.ok:
+            return None
+        scores = Scores.model_validate(entry.data["scores"])
+        return Baseline(self.folder / "run_0", scores, entry.data["run_seconds"], cached=True)
+
+    def confirm(self) -> None:
+        """Run the baseline on the fresh seeds, to compare every idea's best run with."""
+        if self._fresh_seeds:
+            self._journal.step("confirm", self._confirm)
+        self._journal.step("end", lambda: Result(True, "the baseline stands"))
+
+    def _build(self) -> Result:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / "logs" / "baseline"
+        try:
+            baseline = build_baseline(
+                self.template, self.data, self._seeds, log=log, machine=self._machine
+            )
+        except RunFailed as error:
+            return _failed(error)
+        shutil.rmtree(self.folder / "run_0", ignore_errors=True)
+        shutil.copytree(baseline.folder, self.folder / "run_0")
+        how = "reused from the cache" if baseline.cached else f"{baseline.seconds:.0f} s"
+        message = f"{self._describe(baseline.scores)} over {len(self._seeds)} seeds ({how})"
+        return _measured(baseline.scores, baseline.seconds, message)
+
+    def _confirm(self) -> Result:
+        try:
+            scores, seconds = run_fresh_seeds(
+                self.template,
+                (self.template.folder / "experiment.py").read_text(encoding="utf-8"),
+                self.folder / "confirm",
+                data=self.data,
+                seeds=self._fresh_seeds,
+                log=self.folder / "logs" / "confirm",
+                machine=self._machine,
+            )
+        except RunFailed as error:
+            return _failed(error)
+        message = f"{self._describe(scores)} on {len(self._fresh_seeds)} fresh seeds"
+        return _measured(scores, seconds, message)
+
+    def _describe(self, scores: Scores) -> str:
+        primary = self.template.scorer.primary
+        stderr = scores.stderrs[primary]
+        spread = "" if stderr is None else f" ± {stderr:.2g}"
+        return f"{primary} {scores.means[primary]:.4g}{spread}"
+
+
+def _measured(scores: Scores, seconds: float, message: str) -> Result:
+    return Result(True, message, {"scores": scores.model_dump(), "run_seconds": seconds})
+
+
+def _failed(error: RunFailed) -> Result:
+    return Result(False, str(error).splitlines()[0], {"feedback": str(error)})
