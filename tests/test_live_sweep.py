@@ -1,0 +1,129 @@
+"""The same sweep with a live model: named by a string, reached over HTTP, paid for, and failing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests import sweeps
+from tests.fake_model import Fails, FakeModel, Says
+
+PLAN = """\
+notes.txt
+```
+<<<<<<< SEARCH
+## Run 0: the baseline, unchanged
+=======
+## Run 0: the baseline, unchanged
+
+## Plan
+More images help.
+>>>>>>> REPLACE
+```
+"""
+EDIT = """\
+experiment.py
+```python
+<<<<<<< SEARCH
+    images: int = 60  # training images drawn per seed
+=======
+    images: int = 300  # training images drawn per seed
+>>>>>>> REPLACE
+```
+"""
+FINISHED = "ALL_COMPLETED"
+NO_VERDICT = ("--confirm-seeds", "0")  # saves a run
+KEY = "sk-of-the-user-0123456789"
+
+
+def _sweep(home: Path, model: FakeModel, *options: str) -> tuple[Path, str, str]:
+    with model.serving():
+        done = sweeps.run(
+            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("--model", "openai/anything", "--api-base", model.url),
+            *options,
+            cwd=home,
+            OPENAI_API_KEY=KEY,
+        )
+    assert done.returncode == 0, done.stderr
+    return home / "res", done.stdout, done.stderr
+
+
+def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path) -> None:
+    refused = Fails(401, message=f"Incorrect API key provided: {KEY}")
+    model = FakeModel(Says(PLAN), refused, Says(EDIT), Says(FINISHED), Says(FINISHED))
+    results, output, _ = _sweep(tmp_path, model, "--confirm-seeds", "2")
+    story = sweeps.story(sweeps.entries(results, "never_recorded"))
+    assert story == [
+        *(("start", True), ("plan", True), ("edit", False), ("edit", True), ("smoke", True)),
+        *(("run", True), ("edit", True), ("write_up", True), ("plots", True)),
+        *(("confirm", True), ("end", True)),
+    ]
+    assert set(model.keys) == {KEY}, "the gateway has the key"
+    last = sweeps.entries(results, "never_recorded")[-1]
+    assert last.data["tokens"] == 4 * 1100
+    assert last.data["exchanges"] == 4
+    assert last.data["cost_usd"] is None, "the price of this model is unknown, and that is said"
+    assert "unknown" in (results / "summary.md").read_text()
+    kept = [path for path in results.rglob("*") if path.is_file()]
+    assert not [path for path in kept if KEY.encode() in path.read_bytes()]
+    assert KEY not in output
+
+
+def test_what_a_live_model_said_is_a_cassette(tmp_path: Path) -> None:
+    model = FakeModel(Says(PLAN), Says(EDIT), Says(FINISHED), Says(FINISHED))
+    results, _, _ = _sweep(tmp_path, model, "--max-runs", "1", *NO_VERDICT)
+    toy = sweeps.copy_of_toy(tmp_path / "replayed")
+    recorded = results / "toy" / "never_recorded" / "exchanges"
+    target = toy / "cassettes" / "never_recorded"
+    target.mkdir()
+    for path in recorded.glob("*.md"):
+        (target / path.name).write_bytes(path.read_bytes())
+    again = sweeps.run(
+        *("run", str(toy), "--ideas", "never_recorded", "--out", "again"),
+        *("--max-runs", "1", *NO_VERDICT),
+        cwd=tmp_path,
+    )
+    assert again.returncode == 0, again.stderr
+    stories = [
+        [(e.step, e.ok, e.message) for e in sweeps.entries(folder, "never_recorded")][:5]
+        for folder in (results, tmp_path / "again")
+    ]
+    assert stories[0] == stories[1]
+
+
+def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
+    """gpt-4o's price is known; after two replies of 1,100 tokens $0.005 are spent."""
+    model = FakeModel(Says(PLAN), Says(EDIT), Says(EDIT.replace("60", "300").replace("300", "9")))
+    with model.serving():
+        done = sweeps.run(
+            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("--model", "openai/gpt-4o", "--api-base", model.url, "--budget-usd", "0.005"),
+            *NO_VERDICT,
+            cwd=tmp_path,
+            OPENAI_API_KEY=KEY,
+        )
+    assert done.returncode == 0, done.stderr
+    entries = sweeps.entries(tmp_path / "res", "never_recorded")
+    assert len(model.bodies) == 2, "refused before the call, not after"
+    refused = next(entry for entry in entries if not entry.ok)
+    assert refused.message.startswith("The budget is spent")
+    assert [entry.data["run"] for entry in entries if entry.step == "run"] == ["run_1"]
+    assert entries[-1].ok
+    assert 0.005 <= entries[-1].data["cost_usd"] < 0.02
+
+
+def test_a_model_that_cannot_write_diffs_rewrites_whole_files(tmp_path: Path) -> None:
+    experiment = (sweeps.TOY / "experiment.py").read_text()
+    whole = experiment.replace("images: int = 60 ", "images: int = 300 ")
+    replies = [
+        Says("notes.txt\n```\n# notes\n\n## Plan\nMore images.\n```\n"),
+        Says(f"experiment.py\n```python\n{whole}```\n"),
+        Says(FINISHED),
+    ]
+    model = FakeModel(*replies)
+    results, _, _ = _sweep(tmp_path, model, "--agent", "rewrite", "--max-runs", "1", *NO_VERDICT)
+    runs = [entry for entry in sweeps.entries(results, "never_recorded") if entry.step == "run"]
+    assert [entry.ok for entry in runs] == [True]
+    asked = json.dumps(model.bodies[1]["messages"])
+    assert "images: int = 60" in asked, "the model sees the file"
