@@ -1,0 +1,51 @@
+"""The shipped cassettes fit the templates they are for: played through real aider, but shorter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bonsai.template import Template
+from tests import sweeps
+
+# What makes a template's run short; the ideas are the same.
+SHORTER = {"fashion_mnist": ("    epochs: int = 7 ", "    epochs: int = 1 ")}
+
+
+@pytest.mark.parametrize("name", SHORTER)
+def test_every_recorded_idea_fails_once_is_mended_and_ends_with_two_runs(
+    name: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(sweeps.REPOSITORY / "templates" / name, tmp_path / name))
+    experiment = folder / "experiment.py"
+    old, new = SHORTER[name]
+    assert old in experiment.read_text()
+    experiment.write_text(experiment.read_text().replace(old, new))
+    template = Template(folder)
+    recorded = [idea.Name for idea in template.ideas if template.cassette(idea.Name)]
+    assert len(recorded) >= 4
+
+    done = sweeps.run(
+        *("run", str(folder), "--data", "mini", "--seeds", "0", "--confirm-seeds", "0"),
+        *("--workers", "2", "--out", "res"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    for idea in recorded:
+        entries = sweeps.entries(tmp_path / "res", idea)
+        told = [f"{entry.step}: {entry.message}" for entry in entries]
+        assert entries[-1].step == "end", told
+        runs = [entry for entry in entries if entry.step == "run" and entry.ok]
+        assert len(runs) >= 2, told
+        failed = [number for number, entry in enumerate(entries) if not entry.ok]
+        assert len(failed) == 1, told
+        assert entries[failed[0]].step in {"smoke", "run"}, "a bug in the code, not in the edit"
+        assert [entry.ok for entry in entries if entry.step == "plots"] == [True], told
+        workspace = tmp_path / "res" / name / idea / "workspace"
+        assert "## Plan" in (workspace / "notes.txt").read_text()
+        assert "## Conclusion" in (workspace / "notes.txt").read_text()
+        codes = {(workspace / run / "experiment.py").read_text() for run in ("run_1", "run_2")}
+        assert len(codes) == 2
+        assert (workspace / "validation_curves.png").is_file()
