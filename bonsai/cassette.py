@@ -25,10 +25,16 @@ def read(folder: Path) -> list[str]:
     Raises:
         BonsaiError: There is no such folder, it holds no reply, or one is not UTF-8 text.
     """
-    paths = sorted(folder.glob("[0-9]*.md"), key=lambda path: path.name)
+    paths = _paths(folder)
     if not paths:
         raise BonsaiError(f"{folder} is no cassette: it holds no files named like 01-plan.md.")
     return [_read_reply(path) for path in paths]
+
+
+def find(folder: Path, step: str, start: int) -> int | None:
+    """The position, from `start` on, of the next reply recorded for `step` (`07-write_up.md`)."""
+    names = [path.stem.partition("-")[2] for path in _paths(folder)]
+    return next((at for at in range(start, len(names)) if names[at] == step), None)
 
 
 def write_request(folder: Path, number: int, request: Mapping[str, Any]) -> None:
@@ -43,6 +49,10 @@ def write_reply(folder: Path, number: int, text: str, usage: Mapping[str, Any]) 
     """
     _write_json(folder / f"{number:03d}.usage.json", usage)
     write_atomically(folder / f"{number:03d}.md", text)
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.md"), key=lambda path: path.name)
 
 
 def _read_reply(path: Path) -> str:

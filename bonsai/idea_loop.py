@@ -230,6 +230,7 @@ class IdeaLoop:
         failures = prompts.describe_failures(self.progress.failures)
         if self.progress.problem:
             failures += f"# What went wrong with plot.py\n{self.progress.problem}\n\n"
+        self._open_session().seek("write_up")
         message = self.bench.prompts.message(
             "write_up", self.idea, results=self._results(), failures=failures
         )

@@ -196,6 +196,19 @@ def test_a_killed_sweep_goes_on_where_it_was(swept: tuple[Path, str], tmp_path: 
         assert scores[0] == scores[1]
 
 
+def test_fewer_runs_than_were_recorded_end_with_the_recorded_write_up(tmp_path: Path) -> None:
+    done = sweeps.run(
+        *("run", str(sweeps.TOY), "--out", "res", "--confirm-seeds", "0", "--max-runs", "1"),
+        *("--ideas", "more_images"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    story = sweeps.story(sweeps.entries(tmp_path / "res", "more_images"))
+    assert story[-3:] == [("write_up", True), ("plots", True), ("end", True)]
+    plot = tmp_path / "res" / "toy" / "more_images" / "workspace" / "plot.py"
+    assert '"run_1": "600 images"' in plot.read_text()
+
+
 def test_two_runners_do_not_share_a_results_folder(swept: tuple[Path, str]) -> None:
     from filelock import FileLock
 

@@ -105,6 +105,8 @@ def perform(job: Job) -> Attempt:
     )
     coder.root = str(workspace)  # aider takes the folder that the files have in common
     coder.max_reflections = MAX_REFLECTIONS
+    # Else a thread may ask the model for a summary of the talk, which nobody is going to read.
+    coder.summarize_start = lambda: None
     # No preprocessing: a message that begins with "/" or "!" is no command.
     coder.run_one(job["message"], preproc=False)
     return Attempt("\n\n".join(filter(None, desk.replies)), *_diagnose(coder, desk, job["files"]))

@@ -12,26 +12,28 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from bonsai import kit
 
 
 @dataclass
 class Config:
+    """What a run may change."""
+
     epochs: int = 7                # passes over the training images
     batch_size: int = 128          # images per step
     stem_width: int = 16           # channels of the first convolution, at 28x28 pixels
     middle_width: int = 32         # channels of the second convolution, at 14x14 pixels
     top_width: int = 96            # channels of the third and fourth convolution, at 7x7 pixels
     logit_scale: float = 0.125     # factor on the logits; small, so that training starts unsure
-    muon_lr: float = 0.05          # peak step length of Muon, relative to the length of a filter bank
+    muon_lr: float = 0.05          # peak step of Muon, relative to the length of a filter bank
     muon_momentum: float = 0.6     # share of the past gradients kept at each step of Muon
     muon_iterations: int = 3       # Newton-Schulz iterations per step; more: closer to orthogonal
     adam_lr: float = 0.01          # peak learning rate of Adam, for all other parameters
     warmup: float = 0.2            # share of the steps in which the learning rates rise
     label_smoothing: float = 0.1   # probability spread evenly over all classes in the targets
-    mirror: bool = True            # flip images left-right (clothes only: a letter has no mirror image)
+    mirror: bool = True            # flip images left-right (only clothes: letters have no mirror)
     bfloat16: bool = True          # convolve in 16 bits where the processor does so natively
     log_every: int = 20            # steps between two points of the training-loss curve
 
@@ -40,12 +42,12 @@ class Config:
 # Data: the whole set is one tensor in memory, so that a batch is one indexing operation
 
 
-def normalise(images, mean, std):
-    """Turn uint8 images (N, 28, 28) into floats (N, 1, 28, 28) of about zero mean, unit variance."""
+def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Uint8 images (N, 28, 28) as floats (N, 1, 28, 28) of about zero mean and unit variance."""
     return ((images.float() / 255 - mean) / std).unsqueeze(1)
 
 
-def mirror_at_random(images):
+def mirror_at_random(images: Tensor) -> Tensor:
     """Flip each of the images (B, 1, H, W) left-right with probability one half."""
     coins = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
     return torch.where(coins, images.flip(3), images)
@@ -58,7 +60,8 @@ def mirror_at_random(images):
 class SmallConvNet(nn.Module):
     """Four convolutions, two halvings of the image, one linear layer on the maximum of each map."""
 
-    def __init__(self, config, classes):
+    def __init__(self, config: Config, classes: int) -> None:
+        """Make the layers for so many classes."""
         super().__init__()
         self.logit_scale = config.logit_scale
         self.stem = self.convolution(1, config.stem_width)
@@ -72,11 +75,11 @@ class SmallConvNet(nn.Module):
         self.classify = nn.Linear(config.top_width, classes, bias=False)
 
     @staticmethod
-    def convolution(inputs, outputs):
-        """A 3x3 convolution that keeps the image's size; the normalisation after it has the bias."""
+    def convolution(inputs: int, outputs: int) -> nn.Conv2d:
+        """A 3x3 convolution that keeps the size; the normalisation after it has the bias."""
         return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, 1, 28, 28)."""
         # Pooling comes before normalisation and ReLU: a quarter of the numbers is left for these.
         x = F.relu(self.norm_stem(F.max_pool2d(self.stem(images), 2)))      # (N, stem, 14, 14)
@@ -91,7 +94,7 @@ class SmallConvNet(nn.Module):
 # Optimizer
 
 
-def orthogonalise(matrix, iterations):
+def orthogonalise(matrix: Tensor, iterations: int) -> Tensor:
     """Push all singular values of a matrix (R, C) towards one, by Newton-Schulz iteration.
 
     The quintic and its coefficients are those of Muon (Jordan et al., 2024,
@@ -104,9 +107,11 @@ def orthogonalise(matrix, iterations):
     return x
 
 
-def muon_step(weights, momenta, learning_rate, config):
-    """Move each filter bank (out, in, 3, 3) along its orthogonalised Nesterov momentum, in place."""
-    for weight, momentum in zip(weights, momenta):
+def muon_step(
+    weights: list[Tensor], momenta: list[Tensor], learning_rate: float, config: Config
+) -> None:
+    """Move each filter bank (out, in, 3, 3), in place, along its orthogonalised momentum."""
+    for weight, momentum in zip(weights, momenta, strict=True):
         momentum.mul_(config.muon_momentum).add_(weight.grad)
         nesterov = weight.grad + config.muon_momentum * momentum
         update = orthogonalise(nesterov.flatten(1), config.muon_iterations).view_as(weight)
@@ -116,7 +121,7 @@ def muon_step(weights, momenta, learning_rate, config):
         weight.sub_(learning_rate * update)
 
 
-def schedule(progress, warmup):
+def schedule(progress: float, warmup: float) -> float:
     """Factor on the learning rates: rises from 0 to 1 during the warm-up, then falls to 0."""
     return min(progress / warmup, (1 - progress) / (1 - warmup))
 
@@ -125,7 +130,7 @@ def schedule(progress, warmup):
 # Training
 
 
-def use_bfloat16(config):
+def use_bfloat16(config: Config) -> bool:
     """Whether to compute in bfloat16: only where the hardware does, since emulation is slower."""
     native = {
         "cpu": torch.cpu._is_avx512_bf16_supported,
@@ -135,7 +140,7 @@ def use_bfloat16(config):
     return config.bfloat16 and kind in native and native[kind]()
 
 
-def predict(model, images, mirror, bfloat16):
+def predict(model: nn.Module, images: Tensor, mirror: bool, bfloat16: bool) -> Tensor:
     """Log-probabilities (N, classes) of images (N, 1, 28, 28), averaged over mirror images."""
     model.eval()
     parts = []
@@ -150,7 +155,7 @@ def predict(model, images, mirror, bfloat16):
     return torch.cat(parts)
 
 
-def train_one(config, data, seed):
+def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
     """Train one network from one seed; its predictions, costs and curves."""
     kit.set_seed(seed)
     data = data.to(kit.device())
@@ -162,7 +167,8 @@ def train_one(config, data, seed):
     mirror = config.mirror and data.name.startswith("FashionMNIST")
     bfloat16 = use_bfloat16(config)
 
-    model = SmallConvNet(config, len(data.classes)).to(kit.device(), memory_format=torch.channels_last)
+    model = SmallConvNet(config, len(data.classes))
+    model = model.to(kit.device(), memory_format=torch.channels_last)
     # Muon is for matrices that mix channels; the stem has one input channel, so Adam takes it.
     muon_weights = [model.middle.weight, model.top1.weight, model.top2.weight]
     momenta = [torch.zeros_like(weight) for weight in muon_weights]
