@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -183,12 +182,13 @@ def baseline(
 
     from bonsai import template as library
     from bonsai.baseline import build_baseline
+    from bonsai.execute import cores
     from bonsai.runs import Machine
 
     for template in library.find(templates):
         chosen = _parse_seeds(seeds) or list(template.scorer.seeds)
         machine = Machine(
-            threads or os.cpu_count() or 1, threading.Event(), lambda line: typer.echo(f"  {line}")
+            threads or cores(), threading.Event(), lambda line: typer.echo(f"  {line}")
         )
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")
         built = build_baseline(
@@ -257,6 +257,7 @@ def run(
       bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
     """
     from bonsai import template as library
+    from bonsai.execute import cores
     from bonsai.settings import Assignment, Settings
 
     if model is None and api_base is not None:
@@ -272,7 +273,7 @@ def run(
         assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
         model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
         max_runs=max_runs, max_tries=max_tries, workers=workers,
-        threads=max(1, (os.cpu_count() or 1) // workers), data=data, seeds=_parse_seeds(seeds),
+        threads=max(1, cores() // workers), data=data, seeds=_parse_seeds(seeds),
         confirm_seeds=confirm_seeds, budget_usd=budget_usd,
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
     )  # fmt: skip

@@ -110,6 +110,13 @@ def python(
     )
 
 
+def cores() -> int:
+    """The CPU cores that this process may use; fewer than the machine has under `taskset`."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def environment(threads: int, mark: str) -> Mapping[str, str]:
     """The environment of an experiment: an allow-list, the data cache and the thread count."""
     kept = {name: os.environ[name] for name in ALLOWED if name in os.environ}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from bonsai.doctor.finding import Finding, count, exit_code, failure, show
 from bonsai.doctor.machine import examine_environment
 from bonsai.doctor.subject import Subject
 from bonsai.errors import BonsaiError
+from bonsai.execute import cores
 from bonsai.kit.errors import KitError
 from bonsai.runs import Machine
 from bonsai.template import Template
@@ -91,7 +91,7 @@ def examine(
         prefix="bonsai-doctor-", ignore_cleanup_errors=True
     ) as scratch:
         subject = Subject(
-            folder, Path(scratch).resolve(), run_strangers, threads or os.cpu_count() or 1, on_line
+            folder, Path(scratch).resolve(), run_strangers, threads or cores(), on_line
         )
         checks = CONTRACT + (PACK if subject.is_ours else STRANGERS)
         return [finding for check, mend in checks for finding in apply(check, subject, mend)]
@@ -124,7 +124,7 @@ def fix_baseline(
     Raises:
         BonsaiError: the template does not work, or its data cannot be had.
     """
-    machine = Machine(threads or os.cpu_count() or 1, threading.Event(), on_line)
+    machine = Machine(threads or cores(), threading.Event(), on_line)
     scorer = template.scorer
     target = template.folder / "run_0"
     with tempfile.TemporaryDirectory(dir=template.folder, prefix=".run_0-") as temporary:

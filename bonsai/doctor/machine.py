@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
+from bonsai.execute import cores
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
 from bonsai.kit.vision import torchvision
@@ -232,7 +233,7 @@ def processors() -> Iterator[Finding]:
         gpu = f"GPU {torch.cuda.get_device_name(0)}"
     else:
         gpu = "Apple's GPU" if torch.backends.mps.is_available() else "no GPU"
-    yield ok(f"{os.cpu_count() or 1} cores, {gpu}")
+    yield ok(f"{cores()} cores, {gpu}")
 
 
 def _metadata(field: str) -> str | None:
