@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD as HEAD_RULE
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -107,12 +108,12 @@ class Board:
             self.say(f"{self._clock()} {self._name(entry)} · {entry.step}"
                      f"{'' if entry.ok else ' FAILED'}: {entry.message}")  # fmt: skip
 
-    def begin(self, template: str, idea: str) -> None:
-        """An idea is being worked on from now."""
+    def step(self, template: str, idea: str, step: str) -> None:
+        """A step of an idea begins now."""
         with self._lock:
             row = self._rows[template, idea]
-            if row.ended is None:
-                row.started, row.step = time.time(), "starting"
+            row.step, row.line = step, ""
+            row.started = row.started or time.time()
 
     def line(self, template: str, idea: str, text: str) -> None:
         """The last line that a run in progress printed."""
@@ -130,37 +131,41 @@ class Board:
         return f"[{time.time() - self._started:5.0f} s]"
 
     def _table(self) -> Table:
-        table = Table(expand=True)
-        for heading in ("template", "idea", "step"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("runs", "tries", "best", "to baseline", "tokens", "cost", "ETA"):
-            table.add_column(heading, justify="right", no_wrap=True)
         with self._lock:
             rows = list(self._rows.values())
-        mean = [row.ended - row.started for row in rows if row.ended and row.started]
-        typical = sum(mean) / len(mean) if mean else None
+        several = len(self._primary) > 1
+        paid = any(row.tokens or row.cost is None for row in rows)  # a cassette costs nothing
+        table = Table(box=HEAD_RULE, expand=True, pad_edge=False, caption_justify="left")
+        if several:
+            table.add_column("template", overflow="ellipsis", no_wrap=True)
+        table.add_column("idea", overflow="ellipsis", no_wrap=True, ratio=1)
+        table.add_column("step", no_wrap=True, min_width=10)
+        money = ["tokens", "cost"] if paid else []
+        for heading in ("runs", "tries", "best", "to base", *money, "ETA"):
+            table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
+        spans = [row.ended - row.started for row in rows if row.idea and row.ended and row.started]
+        typical = sum(spans) / len(spans) if spans else None
         for row in rows:
-            table.add_row(*_cells(row, typical))
-        table.caption = f"{time.time() - self._started:.0f} s"
+            table.add_row(*([row.template] if several else []), *_cells(row, typical, paid))
+        done = sum(row.ended is not None for row in rows if row.idea)
+        ideas = sum(bool(row.idea) for row in rows)
+        table.caption = f"{done} of {ideas} ideas done, {time.time() - self._started:.0f} s gone"
         return table
 
 
-def _cells(row: Row, typical_seconds: float | None) -> list[str]:
-    difference = (
-        ""
-        if row.best is None or row.baseline is None or not row.idea
-        else f"{row.best - row.baseline:+.3g}"
-    )
+def _cells(row: Row, typical_seconds: float | None, paid: bool) -> list[str]:
+    difference = ""
+    if row.idea and row.best is not None and row.baseline is not None:
+        difference = f"{row.best - row.baseline:+.3g}"
+    cost = "unknown" if row.cost is None else f"${row.cost:.2f}"
     return [
-        row.template,
         row.idea or "(baseline)",
         row.step,
         str(row.runs),
         str(row.tries or ""),
         "" if row.best is None else f"{row.best:.4g}",
         difference,
-        str(row.tokens or ""),
-        "unknown" if row.cost is None else f"${row.cost:.2f}" if row.cost else "",
+        *([str(row.tokens), cost] if paid and row.idea else ["", ""] if paid else []),
         _eta(row, typical_seconds),
     ]
 
@@ -172,4 +177,4 @@ def _eta(row: Row, typical_seconds: float | None) -> str:
     if typical_seconds is not None and row.idea:
         return f"{max(0.0, typical_seconds - (time.time() - row.started)):.0f} s"
     found = SECONDS_LEFT.search(row.line)
-    return f"{found.group(1)} s (run)" if found else ""
+    return f"{found.group(1)} s" if found else ""

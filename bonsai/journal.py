@@ -42,6 +42,7 @@ class Journal:
         done: Sequence[Entry],
         *,
         on_live: Callable[[Entry | None], None] = lambda last: None,
+        on_step: Callable[[str], None] = lambda step: None,
         on_entry: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
         """Replay `done`, then write to `ledger`.
@@ -52,6 +53,7 @@ class Journal:
             idea: the idea's name.
             done: the recorded steps of this idea, oldest first.
             on_live: called once, with the last recorded step, before the first new one.
+            on_step: called with the name of every step that is now to be done.
             on_entry: called with every new entry.
         """
         self._ledger = ledger
@@ -61,6 +63,7 @@ class Journal:
         self._position = 0
         self._live = False
         self._on_live = on_live
+        self._on_step = on_step
         self._on_entry = on_entry
 
     def step(self, name: str, work: Callable[[], Result]) -> Entry:
@@ -84,6 +87,7 @@ class Journal:
         if not self._live:
             self._live = True
             self._on_live(self._done[-1] if self._done else None)
+        self._on_step(name)
         started = time.monotonic()
         result = work()
         entry = self._ledger.append(

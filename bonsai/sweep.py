@@ -142,16 +142,20 @@ class Sweep:
     def _journal(
         self, template: str, idea: str, on_live: Callable[[Entry | None], None]
     ) -> Journal:
-        done = self._done.get((template, idea), [])
         return Journal(
-            self.ledger, template, idea, done, on_live=on_live, on_entry=self.board.entry
+            self.ledger,
+            template,
+            idea,
+            self._done.get((template, idea), []),
+            on_live=on_live,
+            on_step=lambda step: self.board.step(template, idea, step),
+            on_entry=self.board.entry,
         )
 
     def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:
         """Do `work`; what goes wrong in it is recorded and ends this idea alone, until `resume`."""
         if self.cancel.is_set():
             return None
-        self.board.begin(template.name, idea)
         try:
             return work()
         except execute.Cancelled:
