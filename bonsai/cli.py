@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -342,7 +344,8 @@ def _sweep(results: Path, settings: Any) -> None:
         Sweep(results, settings, board).run()
     except KeyboardInterrupt:
         board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
-        raise typer.Exit(130) from None
+        sys.stdout.flush()
+        os._exit(130)  # at once: a thread may still be waiting for a model that does not answer
     sweep = summarise(results)
     board.say("")
     board.say(report.headline(sweep))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from bonsai.settings import Settings
 from bonsai.template import Template
 
 Found = TypeVar("Found")
+CANCEL_SECONDS = 5.0  # how long to wait for what is being done when a person stops the sweep
 BASELINE = ""  # the idea under which a template's own steps stand in the ledger
 
 
@@ -109,18 +110,20 @@ class Sweep:
         report.write(self.results)
 
     def _work_side_by_side(self, work: list[tuple[Template, str, Callable[[], None]]]) -> None:
-        with ThreadPoolExecutor(self.settings.workers) as pool:
-            tasks = [
-                pool.submit(lambda item=item: self._guarded(*item))  # type: ignore[misc]
-                for item in work
-            ]
-            try:
-                for task in as_completed(tasks):
-                    task.result()
-            except BaseException:
-                self.cancel.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(self.settings.workers)
+        tasks = [
+            pool.submit(lambda item=item: self._guarded(*item))  # type: ignore[misc]
+            for item in work
+        ]
+        try:
+            for task in as_completed(tasks):
+                task.result()
+        except BaseException:
+            self.cancel.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(tasks, timeout=CANCEL_SECONDS)  # programs are killed; a model may not answer
+            raise
+        pool.shutdown()
 
     def _baseline_loop(self, template: Template) -> BaselineLoop:
         name = template.name

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fake_model import HANGS, Fails, FakeModel, Says, Step
+from tests.fake_model import HANGS, Fails, FakeModel, Says, Step
 
 from bonsai.agents import Agent, AgentReply, make_agent
 from bonsai.agents import aider as aider_module

@@ -260,7 +260,7 @@ FAULTS: list[tuple[examination.Check, Break, str, str]] = [
     ),
     (pack.score_seeds, append(SCORE, "SEEDS = (0, 0)\n"), "failure", "SEEDS is (0, 0)"),
     (pack.score_seeds, append(SCORE, "SEEDS = (0,)\n"), "warning", "too few to see the noise"),
-    (pack.data_is_there, append(SCORE, "DATASETS = ()\n"), "failure", "DATASETS is empty"),
+    (pack.score_loads, append(SCORE, "DATASETS = ()\n"), "failure", "DATASETS is empty"),
     (pack.data_is_there, append(SCORE, "DATASETS = ('CIFAR',)\n"), "failure", "names CIFAR"),
     (
         pack.data_is_there,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 from tests import sweeps
-from tests.fake_model import Fails, FakeModel, Says
+from tests.fake_model import HANGS, Fails, FakeModel, Says
 
 PLAN = """\
 notes.txt
@@ -111,6 +113,30 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     assert [entry.data["run"] for entry in entries if entry.step == "run"] == ["run_1"]
     assert entries[-1].ok
     assert 0.005 <= entries[-1].data["cost_usd"] < 0.02
+
+
+def test_ctrl_c_stops_at_once_also_while_the_model_is_silent(tmp_path: Path) -> None:
+    model = FakeModel(HANGS)
+    with (
+        model.serving(),
+        sweeps.start(
+            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("--model", "openai/anything", "--api-base", model.url),
+            cwd=tmp_path,
+            OPENAI_API_KEY=KEY,
+        ) as process,
+    ):
+        deadline = time.monotonic() + 100
+        while not model.bodies and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stopped = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - stopped < 30
+    assert "Go on with: bonsai resume" in output
+    assert "Traceback" not in errors
+    assert sweeps.story(sweeps.entries(tmp_path / "res", "never_recorded")) == [("start", True)]
 
 
 def test_a_model_that_cannot_write_diffs_rewrites_whole_files(tmp_path: Path) -> None:

@@ -111,8 +111,9 @@ def load_scorer(path: Path) -> Scorer:
         raise KitError(f"{path}: {error}; score.py must define it") from error
     except Exception as error:
         raise KitError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not (scorer.datasets and scorer.seeds and scorer.metrics):
-        raise KitError(f"{path}: DATASETS, SEEDS and METRICS must not be empty")
+    for name in ("DATASETS", "SEEDS", "METRICS"):
+        if not getattr(scorer, name.lower()):
+            raise KitError(f"{path}: {name} is empty; it must hold at least one")
     return scorer
 
 
