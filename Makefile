@@ -8,7 +8,8 @@ READY  := $(VENV)/.ready
 .PHONY: demo test lint bench format clean
 
 demo: $(READY)
-	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 --confirm-seeds 5
+	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 \
+		--seeds 0,1 --max-runs 2 --confirm-seeds 4
 
 test: $(READY)
 	$(BIN)/python -m pytest

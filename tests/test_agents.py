@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.fake_model import HANGS, Fails, FakeModel, Says, Step
 
 from bonsai.agents import Agent, AgentReply, make_agent
 from bonsai.agents import aider as aider_module
 from bonsai.agents.aider import AiderAgent, AiderServer
 from bonsai.errors import BonsaiError
 from bonsai.gateway import Gateway, LiveModel, Session
+from tests.fake_model import HANGS, Fails, FakeModel, Says, Step
 
 FILES = ["experiment.py", "plot.py", "notes.txt"]
 EXPERIMENT = '"""A tiny experiment."""\n\nWIDTH = 24\nDEPTH = 3\n\nprint(WIDTH * DEPTH)\n'

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import openai
 import pytest
-from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Step
 
 from bonsai import cassette
 from bonsai.errors import BonsaiError
 from bonsai.gateway import Gateway, LiveModel, Session
+from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Step
 
 KEY = "sk-the-real-key-of-the-user"
 QUESTION = [{"role": "user", "content": "What is a bonsai?"}]
