@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -340,6 +341,7 @@ def _sweep(results: Path, settings: Any) -> None:
     board.say(
         f"{ideas} ideas on {len(settings.assignments)} templates with {how}; results in {results}"
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
     try:
         Sweep(results, settings, board).run()
     except KeyboardInterrupt:

@@ -27,6 +27,7 @@ ALLOWED = (
     *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"),
 )
 MARK = "BONSAI_PROCESS"  # every process of a run carries it, also one that left the process group
+RUNNER = "BONSAI_RUNNER"  # and the runner that started it, as "pid:time of its start"
 TAIL_BYTES = 6000
 POLL_SECONDS = 0.05
 
@@ -131,6 +132,7 @@ def environment(threads: int, mark: str) -> Mapping[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         MARK: mark,
+        RUNNER: _identity(psutil.Process()),
     }
 
 
@@ -148,12 +150,40 @@ def kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
         psutil.wait_procs(marked, timeout=1)
 
 
+def kill_orphans() -> int:
+    """Kill the programs of runners that are no more; returns how many there were.
+
+    A runner that is killed with SIGKILL cannot end what it has started. Left alone, that would go
+    on writing into the folder of the run that `resume` does again.
+    """
+    alive = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            alive.add(_identity(process))
+    orphans = [process for process, runner in _with_variable(RUNNER) if runner not in alive]
+    for process in orphans:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(orphans, timeout=5)
+    return len(orphans)
+
+
+def _identity(process: psutil.Process) -> str:
+    return f"{process.pid}:{process.create_time()}"
+
+
 def _marked(mark: str) -> list[psutil.Process]:
+    return [process for process, value in _with_variable(MARK) if value == mark]
+
+
+def _with_variable(name: str) -> list[tuple[psutil.Process, str]]:
+    """Processes that carry a variable in their environment, and its value."""
     found = []
-    for other in psutil.process_iter():
+    for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if other.environ().get(MARK) == mark and other.status() != psutil.STATUS_ZOMBIE:
-                found.append(other)
+            value = process.environ().get(name)
+            if value is not None and process.status() != psutil.STATUS_ZOMBIE:
+                found.append((process, value))
     return found
 
 

@@ -56,6 +56,7 @@ class Sweep:
                 f"another runner is at work in {self.results}; wait for it, or stop it"
             ) from error
         try:
+            execute.kill_orphans()
             self._work()
         finally:
             lock.release()

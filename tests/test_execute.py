@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -94,6 +96,26 @@ def test_an_orphan_of_an_orphan_is_found_by_its_mark(tmp_path: Path) -> None:
     )
     assert _python(tmp_path, code).ok
     assert _gone(int((tmp_path / "logs" / "code.out").read_text()))
+
+
+def test_what_a_killed_runner_left_behind_is_ended_by_the_next_one(tmp_path: Path) -> None:
+    runner = (
+        "import pathlib, sys; from bonsai import execute\n"
+        "here = pathlib.Path(sys.argv[1])\n"
+        "execute.python(['-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(99)'],"
+        " folder=here, log=here / 'orphan', seconds=99)"
+    )
+    out = tmp_path / "orphan.out"
+    with subprocess.Popen([sys.executable, "-c", runner, str(tmp_path)]) as process:
+        deadline = time.monotonic() + 60
+        while not (out.exists() and out.read_text().endswith("\n")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        orphan = int(out.read_text())
+        execute.kill_orphans()
+        assert psutil.pid_exists(orphan), "its runner lives"
+        process.kill()
+    execute.kill_orphans()
+    assert _gone(orphan)
 
 
 def test_no_secret_of_the_runners_environment_is_seen(

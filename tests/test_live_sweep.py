@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests import sweeps
 from tests.fake_model import HANGS, Fails, FakeModel, Says
 
@@ -115,7 +117,10 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     assert 0.005 <= entries[-1].data["cost_usd"] < 0.02
 
 
-def test_ctrl_c_stops_at_once_also_while_the_model_is_silent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_person_stops_it_at_once_also_while_the_model_is_silent(
+    how: signal.Signals, tmp_path: Path
+) -> None:
     model = FakeModel(HANGS)
     with (
         model.serving(),
@@ -130,7 +135,7 @@ def test_ctrl_c_stops_at_once_also_while_the_model_is_silent(tmp_path: Path) -> 
         while not model.bodies and time.monotonic() < deadline:
             time.sleep(0.05)
         stopped = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert time.monotonic() - stopped < 30
