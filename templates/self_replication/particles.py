@@ -91,11 +91,11 @@ def answer(weights: torch.Tensor, x: torch.Tensor, tanh: bool = False) -> torch.
 
 
 def _upper_layers(weights: torch.Tensor, first: torch.Tensor, tanh: bool) -> torch.Tensor:
-    _, w2, w3 = (part.unsqueeze(-1) for part in layers(weights))
+    _, w2, w3 = layers(weights)
     first = first.tanh() if tanh else first
-    second = (w2 * first).sum(1)
+    second = torch.einsum("ij...,j...b->i...b", w2, first)
     second = second.tanh() if tanh else second
-    return (w3 * second).sum(0)
+    return torch.einsum("i...,i...b->...b", w3, second)
 
 
 def apply(

@@ -308,10 +308,12 @@ def trajectory_cube(runs: list[kit.Run]) -> plt.Figure | None:
     history, steps = histories[0], curve[0]  # (T, tracked, P)
     members = run.outcomes("tracked")[0]
     classes = found[0][members]
+    finite = np.isfinite(history).all(axis=(0, 2))
+    if not finite.any():
+        return None
     figure = plt.figure(figsize=(8, 4.6))
     left = figure.add_subplot(1, 2, 1, projection="3d")
     right = figure.add_subplot(1, 2, 2, projection="3d")
-    finite = np.isfinite(history).all(axis=(0, 2))
     alone = []
     for index in np.flatnonzero(finite):
         points, explained = principal(history[:, index])
