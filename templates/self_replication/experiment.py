@@ -82,7 +82,7 @@ class Config:
     peer_learning_rate: float = 0.003    # of Adam, for these
     threads: int = 1               # of the CPU; more gain little here, and wait for other programs
     logs: int = 40                 # points in every curve and trajectory
-    tracked: int = 48              # particles whose every weight is logged, for the trajectories
+    tracked: int = 24              # particles whose every weight is logged, for the trajectories
     lab_hidden: tuple[int, ...] = (2, 3, 4, 6, 10)   # sizes of the single particles that learn x·n
     lab_particles: int = 20        # of them per size, condition and seed
     lab_steps: int = 2000          # their training steps
