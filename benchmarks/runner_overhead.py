@@ -36,19 +36,19 @@ def main() -> None:
     template = Template(TOY)
     ideas = [idea for idea in template.ideas if template.cassette(idea.Name)]
     programs: dict[str, float] = {}
-    plain = execute.python
+    plain = execute.run
     lock = threading.Lock()
 
-    def timed(arguments: Any, *, folder: Path, **options: Any) -> execute.Execution:
+    def timed(program: execute.Program, log: Path, **options: Any) -> execute.Execution:
         started = time.monotonic()
         try:
-            return plain(arguments, folder=folder, **options)
+            return plain(program, log, **options)
         finally:
             with lock:
-                idea = folder.parent.name
+                idea = program.folder.parent.name
                 programs[idea] = programs.get(idea, 0.0) + time.monotonic() - started
 
-    execute.python = timed
+    execute.run = timed
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["BONSAI_DATA"] = str(Path(temporary) / "data")
         results = Path(temporary) / "results"

@@ -16,7 +16,7 @@ import bonsai
 from bonsai.errors import BonsaiError
 from bonsai.journal import Journal, Result
 from bonsai.kit.data import data_folder
-from bonsai.runs import Machine, RunFailed, run_experiment, run_fresh_seeds
+from bonsai.runs import Machine, Measured, RunFailed, run_experiment, run_fresh_seeds
 from bonsai.scores import Scores, score_run
 from bonsai.settings import Settings
 from bonsai.template import LEFT_OUT, Template
@@ -30,12 +30,14 @@ class Baseline:
         folder: the result files.
         scores: what they amount to.
         seconds: how long the run took.
+        where: what it was kept within.
         cached: whether an earlier run was reused.
     """
 
     folder: Path
     scores: Scores
     seconds: float
+    where: str
     cached: bool
 
 
@@ -57,26 +59,26 @@ def build_baseline(
         try:
             environment = json.loads((cached / "environment.json").read_text(encoding="utf-8"))
             scores = score_run(template, cached, data, seeds)
-            return Baseline(cached, scores, float(environment["seconds"]), cached=True)
+            return Baseline(cached, scores, float(environment["seconds"]), "cached", cached=True)
         except (BonsaiError, OSError, ValueError, KeyError):
             shutil.rmtree(cached, ignore_errors=True)  # a damaged cache is made anew
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".building-") as temporary:
         work = Path(temporary) / template.name
         shutil.copytree(template.folder, work, ignore=LEFT_OUT)
-        scores, seconds = run_experiment(
+        done = run_experiment(
             template,
             work,
             work / "run_0",
             data=data,
             seeds=seeds,
-            seconds=template.time_limit(len(seeds)),
             log=log,
             machine=machine,
+            trusted=True,
         )
         shutil.rmtree(cached, ignore_errors=True)
         (work / "run_0").rename(cached)
-    return Baseline(cached, scores, seconds, cached=False)
+    return Baseline(cached, done.scores, done.seconds, done.where, cached=False)
 
 
 class BaselineLoop:
@@ -113,7 +115,9 @@ class BaselineLoop:
         if not entry.ok:
             return None
         scores = Scores.model_validate(entry.data["scores"])
-        return Baseline(self.folder / "run_0", scores, entry.data["run_seconds"], cached=True)
+        return Baseline(
+            self.folder / "run_0", scores, entry.data["run_seconds"], entry.data["where"], True
+        )
 
     def confirm(self) -> None:
         """Run the baseline on the fresh seeds, to compare every idea's best run with."""
@@ -134,11 +138,12 @@ class BaselineLoop:
         shutil.copytree(baseline.folder, self.folder / "run_0")
         how = "reused from the cache" if baseline.cached else f"{baseline.seconds:.0f} s"
         message = f"{self._describe(baseline.scores)} over {len(self._seeds)} seeds ({how})"
-        return _measured(baseline.scores, baseline.seconds, message)
+        measured = Measured(baseline.scores, baseline.seconds, baseline.where)
+        return Result(True, message, measured.record())
 
     def _confirm(self) -> Result:
         try:
-            scores, seconds = run_fresh_seeds(
+            done = run_fresh_seeds(
                 self.template,
                 (self.template.folder / "experiment.py").read_text(encoding="utf-8"),
                 self.folder / "confirm",
@@ -146,21 +151,18 @@ class BaselineLoop:
                 seeds=self._fresh_seeds,
                 log=self.folder / "logs" / "confirm",
                 machine=self._machine,
+                trusted=True,
             )
         except RunFailed as error:
             return _failed(error)
-        message = f"{self._describe(scores)} on {len(self._fresh_seeds)} fresh seeds"
-        return _measured(scores, seconds, message)
+        message = f"{self._describe(done.scores)} on {len(self._fresh_seeds)} fresh seeds"
+        return Result(True, message, done.record())
 
     def _describe(self, scores: Scores) -> str:
         primary = self.template.scorer.primary
         stderr = scores.stderrs[primary]
         spread = "" if stderr is None else f" ± {stderr:.2g}"
         return f"{primary} {scores.means[primary]:.4g}{spread}"
-
-
-def _measured(scores: Scores, seconds: float, message: str) -> Result:
-    return Result(True, message, {"scores": scores.model_dump(), "run_seconds": seconds})
 
 
 def _failed(error: RunFailed) -> Result:

@@ -49,6 +49,14 @@ class EditFormat(str, Enum):
     whole = "whole"
 
 
+class SandboxMode(str, Enum):
+    """Whether programs run within bubblewrap."""
+
+    auto = "auto"
+    require = "require"
+    off = "off"
+
+
 def _for_people(command: Command) -> Command:
     """A mistake of the user ends with one sentence and exit code 2, never with a traceback."""
 
@@ -181,18 +189,14 @@ def baseline(
     Example:  bonsai baseline fashion_mnist --data mini
     """
     import shutil
-    import threading
 
     from bonsai import template as library
     from bonsai.baseline import build_baseline
-    from bonsai.execute import cores
-    from bonsai.runs import Machine
+    from bonsai.runs import this_machine
 
     for template in library.find(templates):
         chosen = _parse_seeds(seeds) or list(template.scorer.seeds)
-        machine = Machine(
-            threads or cores(), threading.Event(), lambda line: typer.echo(f"  {line}")
-        )
+        machine = this_machine(threads, lambda line: typer.echo(f"  {line}"))
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")
         built = build_baseline(
             template, data or template.scorer.datasets[0], chosen,
@@ -245,6 +249,13 @@ def run(
     budget_usd: Annotated[
         float | None, typer.Option(min=0.0, help="Stop asking the model at this cost.")
     ] = None,
+    sandbox: Annotated[
+        SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
+    ] = SandboxMode.auto,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
+    ] = None,
 ) -> None:
     """Sweep: build baselines, let the agent work on every idea, measure, judge, draw.
 
@@ -278,6 +289,7 @@ def run(
         max_runs=max_runs, max_tries=max_tries, workers=workers,
         threads=max(1, cores() // workers), data=data, seeds=_parse_seeds(seeds),
         confirm_seeds=confirm_seeds, budget_usd=budget_usd,
+        sandbox=sandbox.value, limits=_parse_limits(limit or []),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
     )  # fmt: skip
     for template, _ in chosen:
@@ -407,6 +419,26 @@ def _results_folder(results: Path | None) -> Path:
     if not found:
         raise BonsaiError(f"no sweep in {RESULTS.absolute()}; name a results folder")
     return found[-1].parent.absolute()
+
+
+def _parse_limits(texts: list[str]) -> dict[str, float]:
+    """`memory_gb=4` and the like."""
+    from bonsai.contract import Limits, check
+
+    limits: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            limits[name.strip()] = float(value)
+        except ValueError:
+            raise BonsaiError(
+                f"--limit {text}: write it as NAME=NUMBER, like memory_gb=4"
+            ) from None
+    if unknown := sorted(set(limits) - set(Limits.model_fields)):
+        known = ", ".join(Limits.model_fields)
+        raise BonsaiError(f"--limit {unknown[0]}: there is no such limit; there are {known}")
+    check(Limits, limits, "--limit")
+    return limits
 
 
 def _parse_seeds(text: str | None) -> list[int] | None:

@@ -48,13 +48,17 @@ class IdeaSet(BaseModel):
 
 
 class Limits(BaseModel):
-    """What one run may take, enforced outside the code that the agent edits."""
+    """What a program may take, enforced outside the code that the agent edits."""
 
     model_config = ConfigDict(extra="forbid")
 
-    run_seconds: Annotated[float, Field(gt=0)] = 900.0
+    run_seconds: Annotated[float, Field(gt=0)] = 900.0  # with the template's own number of seeds
     smoke_seconds: Annotated[float, Field(gt=0)] = 90.0
     plot_seconds: Annotated[float, Field(gt=0)] = 120.0
+    memory_gb: Annotated[float, Field(gt=0)] = 8.0
+    disk_mb: Annotated[float, Field(gt=0)] = 1000.0  # all that it writes
+    tasks: Annotated[int, Field(gt=0)] = 512  # processes and threads together
+    output_mb: Annotated[float, Field(gt=0)] = 20.0  # stdout and stderr together
 
 
 class Prompt(BaseModel):

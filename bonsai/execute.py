@@ -1,39 +1,76 @@
-"""Run a program that a model wrote: limited in time, with a scrubbed environment, killed as a tree.
+"""Run a program that a model wrote: within walls, with limits, killed as a tree.
 
-A later sandbox wraps the command here and nowhere else.
+The walls are those of `sandbox`, the limits those of `limits`; this module starts the program,
+watches it, and ends all that is left of it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from bonsai.kit.data import data_folder
+from bonsai import sandbox
+from bonsai.contract import Limits
+from bonsai.kit import data as kit_data
+from bonsai.limits import Watch, within
 
 # Nothing else of the runner's environment reaches an experiment: no key, no token, no proxy.
 ALLOWED = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV"),
-    *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"),
+    *("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "VIRTUAL_ENV"),
+    *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"),
 )
 MARK = "BONSAI_PROCESS"  # every process of a run carries it, also one that left the process group
 RUNNER = "BONSAI_RUNNER"  # and the runner that started it, as "pid:time of its start"
 TAIL_BYTES = 6000
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.25
+MANY = 50  # processes
 
 
 class Cancelled(Exception):
     """The sweep was told to stop while a program was running."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is to be run. It can be sent to another machine, together with its folder.
+
+    Attributes:
+        arguments: for Python, for example `("experiment.py", "--out_dir", "run_1")`.
+        folder: its working directory.
+        seconds: the limit of wall-clock time.
+        limits: what else it may take.
+        threads: CPU threads that it may compute with.
+        walls: whether to run it in a sandbox.
+        writes: names of what it may write in its folder; "." is the whole folder.
+        hides: names of folders in its folder that it must not see (within walls only).
+        data: the data set that it reads, if the kit has it.
+        keeps_data: whether it may add to the data cache: for code that no model has touched.
+    """
+
+    arguments: tuple[str, ...]
+    folder: Path
+    seconds: float
+    limits: Limits = field(default_factory=Limits)
+    threads: int = 1
+    walls: bool = False
+    writes: tuple[str, ...] = (".",)
+    hides: tuple[str, ...] = ()
+    data: str | None = None
+    keeps_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,73 +79,150 @@ class Execution:
 
     Attributes:
         code: its exit code; negative for the signal that ended it.
-        timed_out: whether it was killed at its time limit.
+        stopped: why it was killed, as the end of a sentence; None if it ended by itself.
         seconds: how long it ran.
         output: the end of what it printed on stdout.
         error: the end of what it printed on stderr.
+        where: what kept it from doing harm, and the machine, if it was another.
     """
 
     code: int
-    timed_out: bool
+    stopped: str | None
     seconds: float
     output: str
     error: str
+    where: str
 
     @property
     def ok(self) -> bool:
         """Whether it ended by itself with exit code 0."""
-        return self.code == 0 and not self.timed_out
+        return self.code == 0 and self.stopped is None
+
+    @property
+    def problem(self) -> str:
+        """How it ended badly, as the end of a sentence: "was killed because ..."."""
+        if self.stopped is not None:
+            return f"was killed because {self.stopped}; its last line was: {last_line(self.output)}"
+        if self.code < 0:
+            name = signal.Signals(-self.code).name if -self.code in set(signal.Signals) else ""
+            return f"was ended by signal {-self.code} {name}: {last_line(self.error)}"
+        return f"ended with exit code {self.code}: {last_line(self.error)}"
 
 
-def python(
-    arguments: Sequence[str],
-    *,
-    folder: Path,
+def run(
+    program: Program,
     log: Path,
-    seconds: float,
-    threads: int = 1,
+    *,
     on_line: Callable[[str], None] | None = None,
     cancel: threading.Event | None = None,
+    environment_too: Mapping[str, str] | None = None,
 ) -> Execution:
-    """Run this Python with `arguments` in `folder` and kill all that is left of it afterwards.
+    """Run a program to its end, or to the first limit that it crosses, and kill what is left.
 
     Args:
-        arguments: for example `["experiment.py", "--out_dir", "run_1"]`.
-        folder: its working directory.
+        program: what to run.
         log: stdout goes to `<log>.out`, stderr to `<log>.err`.
-        seconds: the limit of wall-clock time.
-        threads: CPU threads that it may compute with.
         on_line: called with the last line of stdout whenever that changes.
         cancel: when set, the program is killed and `Cancelled` raised.
+        environment_too: variables beside the usual ones.
     """
     mark = uuid.uuid4().hex
     log.parent.mkdir(parents=True, exist_ok=True)
-    out_path, error_path = log.with_name(log.name + ".out"), log.with_name(log.name + ".err")
-    with out_path.open("wb") as out, error_path.open("wb") as error:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=folder, env=environment(threads, mark), stdin=subprocess.DEVNULL,
-            stdout=out, stderr=error, start_new_session=True,
-        )  # fmt: skip
-        timed_out = False
-        last_line = ""
-        try:
-            while (code := process.poll()) is None:
-                if cancel is not None and cancel.is_set():
-                    raise Cancelled
-                if time.monotonic() - started > seconds:
-                    timed_out = True
-                    break
-                if on_line and (line := _last_line(out_path)) != last_line:
-                    on_line(last_line := line)
-                time.sleep(POLL_SECONDS)
-        finally:
-            kill_tree(process, mark)
-            code = process.wait()
-    return Execution(
-        code, timed_out, time.monotonic() - started, _tail(out_path), _tail(error_path)
-    )
+    logs = (log.with_name(log.name + ".out"), log.with_name(log.name + ".err"))
+    writable = [program.folder / name for name in program.writes]
+    if program.data is not None:
+        kit_data.publish(program.data)
+    scratch = Path(tempfile.mkdtemp(prefix="bonsai-run-"))
+    try:
+        _lend_font_list(scratch)
+        command = [sys.executable, *program.arguments]
+        home = str(scratch)
+        if program.walls:
+            home = "/tmp"
+            command = sandbox.wrap(
+                command, folder=program.folder, writable=writable, scratch=scratch,
+                hidden=[program.folder / name for name in program.hides],
+                keep_data=program.keeps_data,
+            )  # fmt: skip
+        variables = {**environment(program.threads, mark, home), **(environment_too or {})}
+        watch = Watch(program.limits, [*writable, scratch], logs)
+        with logs[0].open("wb") as out, logs[1].open("wb") as error:
+            started = time.monotonic()
+            process = subprocess.Popen(
+                within(command, program.limits),
+                cwd=program.folder, env=variables, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=error, start_new_session=True,
+            )  # fmt: skip
+            try:
+                stopped = _wait(process, mark, program, watch, logs[0], on_line, cancel)
+            finally:
+                kill_tree(process, mark)
+                code = process.wait()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if program.walls and code > 128:  # as bubblewrap hands on a signal
+        code = 128 - code
+    where = "bubblewrap" if program.walls else "no walls"
+    seconds = time.monotonic() - started
+    return Execution(code, stopped, seconds, _tail(logs[0]), _tail(logs[1]), where)
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    mark: str,
+    program: Program,
+    watch: Watch,
+    out: Path,
+    on_line: Callable[[str], None] | None,
+    cancel: threading.Event | None,
+) -> str | None:
+    """Wait for the end of a program; returns why it must be killed, if it must."""
+    started = looked = time.monotonic()
+    last = ""
+    while process.poll() is None:
+        now = time.monotonic()
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        if now - started > program.seconds:
+            return f"its time limit of {program.seconds:.0f} s was over"
+        if breach := watch.output():
+            return breach
+        if now - looked > WATCH_SECONDS or watch.crowded():
+            looked = now
+            if breach := watch.breach(_family(process, mark, program.walls)):
+                return breach
+        if on_line and (line := _last_line(out)) != last:
+            on_line(last := line)
+        time.sleep(POLL_SECONDS)
+    # One that ended badly by itself has said why, better than a limit could.
+    return None if process.returncode else watch.output() or watch.breach([])
+
+
+def _family(process: subprocess.Popen[bytes], mark: str, walls: bool) -> list[psutil.Process]:
+    """The processes of a program. Within walls none can leave the family; else the mark tells."""
+    if not walls:
+        group = _group(process.pid)  # at once, while reading many environments takes time
+        return group if len(group) > MANY else _marked(mark)
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(process.pid)
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """The processes of a process group."""
+    members = []
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError, AttributeError, psutil.Error):
+            if os.getpgid(pid) == leader:
+                members.append(psutil.Process(pid))
+    return members
+
+
+def last_line(text: str) -> str:
+    """The last line that holds something."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:300] if lines else "(nothing)"
 
 
 def cores() -> int:
@@ -118,12 +232,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def environment(threads: int, mark: str) -> Mapping[str, str]:
-    """The environment of an experiment: an allow-list, the data cache and the thread count."""
+def environment(threads: int, mark: str, home: str) -> dict[str, str]:
+    """The environment of a program: an allow-list, the data cache and the thread count.
+
+    Args:
+        threads: CPU threads that it may compute with.
+        mark: what its processes are found by.
+        home: its home folder, and its folder for temporary files.
+    """
     kept = {name: os.environ[name] for name in ALLOWED if name in os.environ}
+    if (path := sandbox.search_path()) is not None:
+        kept["PYTHONPATH"] = path
     count = str(threads)
     return kept | {
-        "BONSAI_DATA": str(data_folder()),
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "bonsai",  # in a sandbox the real one has no name
+        "BONSAI_DATA": str(kit_data.data_folder()),
+        "BONSAI_SCORED_BY_RUNNER": "1",
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
@@ -132,8 +258,17 @@ def environment(threads: int, mark: str) -> Mapping[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         MARK: mark,
-        RUNNER: _identity(psutil.Process()),
+        RUNNER: _identity(os.getpid()),
     }
+
+
+def _lend_font_list(home: Path) -> None:
+    """Copy matplotlib's list of fonts, which takes seconds to make, into a program's home."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    for path in cache.glob("fontlist-*.json"):
+        target = home / ".cache" / "matplotlib" / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
 
 
 def kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
@@ -156,20 +291,32 @@ def kill_orphans() -> int:
     A runner that is killed with SIGKILL cannot end what it has started. Left alone, that would go
     on writing into the folder of the run that `resume` does again.
     """
-    alive = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            alive.add(_identity(process))
-    orphans = [process for process, runner in _with_variable(RUNNER) if runner not in alive]
-    for process in orphans:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(orphans, timeout=5)
-    return len(orphans)
+    killed = set()
+    for _ in range(10):  # again, until nobody was born meanwhile
+        orphans = [process for process, runner in _with_variable(RUNNER) if not _alive(runner)]
+        if not orphans:
+            break
+        for process in orphans:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(orphans, timeout=1)
+        killed |= {process.pid for process in orphans}
+    return len(killed)
 
 
-def _identity(process: psutil.Process) -> str:
-    return f"{process.pid}:{process.create_time()}"
+def _alive(runner: str) -> bool:
+    try:
+        return _identity(int(runner.partition(":")[0])) == runner
+    except (psutil.Error, OSError, ValueError):
+        return False
+
+
+def _identity(pid: int) -> str:
+    """A process's number and when it started: numbers are used again."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.is_file():  # in ticks since the machine started: no one sets that clock
+        return f"{pid}:{stat.read_text(errors='replace').rpartition(')')[2].split()[19]}"
+    return f"{pid}:{psutil.Process(pid).create_time()}"
 
 
 def _marked(mark: str) -> list[psutil.Process]:

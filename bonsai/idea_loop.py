@@ -7,20 +7,20 @@ or of its code is one try and one clear message; it never ends the sweep, and fi
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bonsai import execute, prompts
+from bonsai import prompts
 from bonsai.agents.protocol import FINISHED, Agent
 from bonsai.baseline import Baseline
 from bonsai.contract import Idea
+from bonsai.execute import Program
 from bonsai.gateway import Gateway, Session
 from bonsai.guard import Snapshot, out_of_scope, sha256, syntax_problem
 from bonsai.journal import Journal, Result
 from bonsai.ledger import Entry
-from bonsai.runs import Machine, RunFailed, last_line, run_experiment, run_fresh_seeds
+from bonsai.runs import Machine, Measured, RunFailed, run_experiment, run_fresh_seeds
 from bonsai.scores import Scores
 from bonsai.settings import Settings
 from bonsai.template import EDITABLE, Template
@@ -41,7 +41,7 @@ class Bench:
     gateway: Gateway
     agent: Agent
     folder: Path  # results/<template>
-    cancel: threading.Event
+    machine: Machine
 
 
 @dataclass
@@ -80,7 +80,7 @@ class IdeaLoop:
         self.idea = idea
         self.folder = bench.folder / idea.Name
         self.workspace = Workspace(self.folder / "workspace")
-        self.machine = Machine(bench.settings.threads, bench.cancel, on_line)
+        self.machine = replace(bench.machine, on_line=on_line)
         self.progress = Progress()
         self.journal = make_journal(self._go_live)
         self._session: Session | None = None
@@ -186,11 +186,10 @@ class IdeaLoop:
         return Result(True, "the agent is finished", result.data | {"finished": True})
 
     def _smoke(self) -> Result:
-        limits = self.bench.template.prompt.limits
         out = self.workspace.folder / "run_smoke"
         seeds = self._agent_seeds()[:2]  # two: a second seed meets what the first one left behind
         try:
-            self._experiment_run(out, seeds, limits.smoke_seconds, smoke=True)
+            self._experiment_run(out, seeds, smoke=True)
         except RunFailed as error:
             return self._failed(error)
         finally:
@@ -198,20 +197,18 @@ class IdeaLoop:
         return Result(True, "--smoke passes", self._state())
 
     def _run(self, name: str) -> Result:
-        limits = self.bench.template.prompt.limits
         out = self.workspace.folder / name
         try:
-            scores, seconds = self._experiment_run(out, self._agent_seeds(), limits.run_seconds)
+            done = self._experiment_run(out, self._agent_seeds())
         except RunFailed as error:
             shutil.rmtree(out, ignore_errors=True)
             return self._failed(error)
         shutil.copy(self._experiment, out / "experiment.py")  # the code lies beside its result
-        commit = self.workspace.commit(f"{name}: {self._describe(scores)}")
-        data = self._state() | {
-            "run": name, "commit": commit, "scores": scores.model_dump(),
-            "experiment": sha256(self._experiment), "run_seconds": round(seconds, 3),
-        }  # fmt: skip
-        return Result(True, self._describe(scores), data)
+        message = self._describe(done.scores)
+        commit = self.workspace.commit(f"{name}: {message}")
+        data = self._state() | done.record()
+        data |= {"run": name, "commit": commit, "experiment": sha256(self._experiment)}
+        return Result(True, message, data)
 
     def _write_up(self) -> None:
         if not self.progress.runs:
@@ -237,16 +234,12 @@ class IdeaLoop:
         return self._ask("write_up", message, ("plot.py", "notes.txt"))
 
     def _plots(self) -> Result:
-        limits = self.bench.template.prompt.limits
+        limits = self.bench.template.limits(1, self.machine.limits)
         before = Snapshot.of(self.workspace.folder)
-        done = execute.python(
-            ["plot.py"],
-            folder=self.workspace.folder,
-            log=self._log("plots"),
-            seconds=limits.plot_seconds,
-            threads=self.machine.threads,
-            cancel=self.bench.cancel,
+        program = Program(
+            ("plot.py",), self.workspace.folder, limits.plot_seconds, limits, hides=(".git",)
         )
+        done = self.machine.run(program, self._log("plots"))
         made = [name for name in before.changed() if name.endswith(".png")]
         offences = out_of_scope(before, made)
         if done.ok and not offences and made:
@@ -254,8 +247,7 @@ class IdeaLoop:
                 True, f"{len(made)} figures", self._state(self.workspace.commit("figures"))
             )
         why = (
-            f"was killed after {limits.plot_seconds:.0f} s" if done.timed_out
-            else f"ended with exit code {done.code}: {last_line(done.error)}" if not done.ok
+            done.problem if not done.ok
             else f"changed {', '.join(offences)}, which was undone" if offences
             else "made no figure"
         )  # fmt: skip
@@ -276,7 +268,7 @@ class IdeaLoop:
         best = self._best_run()
         seeds = self.bench.settings.fresh_seeds()
         try:
-            scores, seconds = run_fresh_seeds(
+            done = run_fresh_seeds(
                 self.bench.template,
                 self.workspace.file_at(self.progress.commits[best], "experiment.py"),
                 self.folder / "confirm",
@@ -287,14 +279,9 @@ class IdeaLoop:
             )
         except RunFailed as error:
             return self._failed(error)
-        data = self._state() | {
-            "run": best,
-            "scores": scores.model_dump(),
-            "run_seconds": round(seconds, 3),
-        }
         primary = self.bench.template.scorer.primary
-        message = f"{best}: {primary} {scores.means[primary]:.4g} on {len(seeds)} fresh seeds"
-        return Result(True, message, data)
+        message = f"{best}: {primary} {done.scores.means[primary]:.4g} on {len(seeds)} fresh seeds"
+        return Result(True, message, self._state() | done.record() | {"run": best})
 
     def _end(self) -> Result:
         runs = len(self.progress.runs)
@@ -337,15 +324,13 @@ class IdeaLoop:
         }
         return self.bench.prompts.results(runs, curves)
 
-    def _experiment_run(
-        self, out: Path, seeds: list[int], seconds: float, smoke: bool = False
-    ) -> tuple[Scores, float]:
+    def _experiment_run(self, out: Path, seeds: list[int], smoke: bool = False) -> Measured:
         """Run in the workspace, and undo whatever the experiment wrote outside its `--out_dir`."""
         before = Snapshot.of(self.workspace.folder)
         try:
-            scored = run_experiment(
+            done = run_experiment(
                 self.bench.template, self.workspace.folder, out, data=self.bench.data, seeds=seeds,
-                seconds=seconds, log=self._log(out.name), machine=self.machine, smoke=smoke,
+                log=self._log(out.name), machine=self.machine, smoke=smoke,
             )  # fmt: skip
         finally:
             inside = [name for name in before.changed() if name.startswith(f"{out.name}/")]
@@ -355,7 +340,7 @@ class IdeaLoop:
                 f"experiment.py changed {', '.join(offences[:5])}, which was undone; write only "
                 "into --out_dir"
             )
-        return scored
+        return done
 
     def _failed(self, error: RunFailed) -> Result:
         text = str(error)

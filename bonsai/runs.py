@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bonsai import execute
+from bonsai import sandbox
 from bonsai.errors import BonsaiError
+from bonsai.execute import Execution, Program, cores
+from bonsai.executors import Executor, LocalExecutor
 from bonsai.scores import Scores, score_run
 from bonsai.template import Template
 
@@ -19,11 +20,58 @@ ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
 @dataclass(frozen=True)
 class Machine:
-    """What runs share: threads, a way to stop them, and who hears of their progress."""
+    """What programs run on.
+
+    Attributes:
+        threads: CPU threads of each.
+        cancel: when set, whatever runs is killed.
+        on_line: called with each last line that a program prints.
+        walls: whether programs run in a sandbox.
+        limits: limits that replace those of a template's `prompt.json`.
+        executor: runs a program, here or elsewhere.
+    """
 
     threads: int
     cancel: threading.Event
     on_line: Callable[[str], None] | None = None
+    walls: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
+    executor: Executor = field(default_factory=LocalExecutor)
+
+    def run(self, program: Program, log: Path) -> Execution:
+        """Run a program with this machine's threads and walls; see `execute.run`."""
+        program = replace(program, threads=self.threads, walls=self.walls)
+        return self.executor.run(program, log, on_line=self.on_line, cancel=self.cancel)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished run: its scores, the seconds that it took, and what it was kept within."""
+
+    scores: Scores
+    seconds: float
+    where: str
+
+    def record(self) -> dict[str, object]:
+        """As it stands in the ledger."""
+        return {
+            "scores": self.scores.model_dump(),
+            "run_seconds": round(self.seconds, 3),
+            "where": self.where,
+        }
+
+
+def this_machine(
+    threads: int | None = None, on_line: Callable[[str], None] | None = None
+) -> Machine:
+    """This machine, with walls where it has them, for what is not part of a sweep.
+
+    Args:
+        threads: CPU threads; by default all cores.
+        on_line: called with each last line that a program prints.
+    """
+    walls = sandbox.problem() is None
+    return Machine(threads or cores(), threading.Event(), on_line, walls)
 
 
 class RunFailed(BonsaiError):
@@ -37,11 +85,11 @@ def run_experiment(
     *,
     data: str,
     seeds: Sequence[int],
-    seconds: float,
     log: Path,
     machine: Machine,
     smoke: bool = False,
-) -> tuple[Scores, float]:
+    trusted: bool = False,
+) -> Measured:
     """Run `folder/experiment.py` and score what it leaves in `out`.
 
     Args:
@@ -50,35 +98,33 @@ def run_experiment(
         out: its `--out_dir`; emptied first.
         data: its `--data`.
         seeds: its `--seeds`.
-        seconds: the limit of wall-clock time.
         log: stdout and stderr go to `<log>.out` and `<log>.err`.
-        machine: threads, cancellation and progress.
+        machine: what it runs on.
         smoke: whether to run with `--smoke`.
-
-    Returns:
-        The scores, and the seconds that the whole run took.
+        trusted: whether it is the template's own code, which may keep things in the data cache.
 
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
     """
     shutil.rmtree(out, ignore_errors=True)
-    arguments = ["experiment.py", "--out_dir", os.path.relpath(out, folder), "--data", data,
-                 "--seeds", ",".join(map(str, seeds)), *(["--smoke"] if smoke else [])]  # fmt: skip
-    done = execute.python(
-        arguments, folder=folder, log=log, seconds=seconds, threads=machine.threads,
-        on_line=machine.on_line, cancel=machine.cancel,
+    out.mkdir(parents=True)
+    inside = out.relative_to(folder).as_posix()
+    limits = template.limits(len(seeds), machine.limits)
+    # No run sees the results of another, whose predictions it could hand in as its own.
+    others = [path.name for path in folder.glob("run_*") if path.is_dir() and path != out]
+    done = machine.run(
+        Program(
+            ("experiment.py", "--out_dir", inside, "--data", data,
+             "--seeds", ",".join(map(str, seeds)), *(["--smoke"] if smoke else [])),
+            folder, limits.smoke_seconds if smoke else limits.run_seconds, limits,
+            writes=(inside,), hides=(*others, *([".git"] if (folder / ".git").is_dir() else [])),
+            data=data, keeps_data=trusted,
+        ),
+        log,
     )  # fmt: skip
     what = "--smoke" if smoke else "the run"
-    if done.timed_out:
-        raise RunFailed(
-            f"{what} was killed after {seconds:.0f} s, its time limit; its last line was: "
-            f"{last_line(done.output)}"
-        )
     if not done.ok:
-        raise RunFailed(
-            f"{what} ended with exit code {done.code}: "
-            f"{last_line(done.error)}\n{done.error[-ERROR_CHARACTERS:]}"
-        )
+        raise RunFailed(f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip())
     try:
         scores = score_run(template, out, data, seeds, smoke=smoke)
     except BonsaiError as error:
@@ -91,13 +137,7 @@ def run_experiment(
             + "; ".join(scores.disagreements[:3])
             + ". Leave the writing of results to kit.main"
         )
-    return scores, done.seconds
-
-
-def last_line(text: str) -> str:
-    """The last line that holds something."""
-    lines = text.strip().splitlines()
-    return lines[-1].strip()[:300] if lines else "(nothing)"
+    return Measured(scores, done.seconds, done.where)
 
 
 def run_fresh_seeds(
@@ -109,7 +149,8 @@ def run_fresh_seeds(
     seeds: Sequence[int],
     log: Path,
     machine: Machine,
-) -> tuple[Scores, float]:
+    trusted: bool = False,
+) -> Measured:
     """Run the code `experiment` once more, apart from any workspace, on seeds nobody has seen.
 
     Args:
@@ -120,9 +161,7 @@ def run_fresh_seeds(
         seeds: the fresh seeds.
         log: as in `run_experiment`.
         machine: as in `run_experiment`.
-
-    Returns:
-        The scores, and the seconds that it took.
+        trusted: as in `run_experiment`.
 
     Raises:
         RunFailed: as in `run_experiment`.
@@ -138,7 +177,7 @@ def run_fresh_seeds(
         folder / "run",
         data=data,
         seeds=seeds,
-        seconds=template.time_limit(len(seeds)),
         log=log,
         machine=machine,
+        trusted=trusted,
     )

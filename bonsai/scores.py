@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from bonsai import contract
 from bonsai.errors import BonsaiError
 from bonsai.kit.errors import KitError
+from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
 from bonsai.template import Template
 
@@ -45,12 +46,15 @@ class Scores(BaseModel):
 def score_run(
     template: Template, run: Path, data: str, seeds: Sequence[int], *, smoke: bool = False
 ) -> Scores:
-    """Score the outcomes in the folder `run` and compare with its `final_info.json`.
+    """Score the outcomes in the folder `run`; write its `final_info.json`, or compare with it.
 
     Raises:
         BonsaiError: a file is missing, of another shape, or cannot be scored; the text says which.
     """
-    info = contract.read(contract.FinalInfo, run / "final_info.json").root
+    if links := [path.name for path in run.rglob("*") if path.is_symlink()]:
+        raise BonsaiError(f"{links[0]} is a link; results must be files")
+    path = run / "final_info.json"
+    claimed = contract.read(contract.FinalInfo, path).root if path.exists() else None
     try:
         truth = template.scorer.load_truth(data, smoke)
         per_seed = [
@@ -60,15 +64,21 @@ def score_run(
     except KitError as error:
         raise BonsaiError(str(error)) from error
     summary = summarise(per_seed)
-    if truth.name not in info:
-        raise BonsaiError(f"final_info.json has no entry {truth.name!r} (it has {', '.join(info)})")
+    if claimed is None:
+        write_json(path, {truth.name: summary})
+    elif truth.name not in claimed:
+        raise BonsaiError(
+            f"final_info.json has no entry {truth.name!r} (it has {', '.join(claimed)})"
+        )
     return Scores(
         dataset=truth.name,
         means=summary["means"],
         stderrs=summary["stderrs"],
         per_seed=summary["final_info_dict"],
         seeds=list(seeds),
-        disagreements=_disagreements(info[truth.name].means, summary["means"]),
+        disagreements=_disagreements(claimed[truth.name].means, summary["means"])
+        if claimed
+        else [],
     )
 
 

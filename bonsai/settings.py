@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bonsai import contract
 from bonsai.contract import Idea
+from bonsai.sandbox import Mode
 
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
@@ -42,6 +43,8 @@ class Settings(BaseModel):
     confirm_seeds: Annotated[int, Field(ge=0)] = CONFIRM_SEEDS
     first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
     budget_usd: float | None = None
+    sandbox: Mode = "auto"
+    limits: dict[str, float] = {}  # those that replace limits of the templates' prompt.json
     agent_seconds: float = 600.0  # the deadline of one reply
 
     def fresh_seeds(self) -> list[int]:

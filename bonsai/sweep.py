@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from bonsai import agents, execute, report
+from bonsai import agents, execute, report, sandbox
 from bonsai.baseline import BaselineLoop
 from bonsai.board import Board
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
+from bonsai.executors import LocalExecutor
 from bonsai.gateway import Gateway, LiveModel
 from bonsai.idea_loop import Bench, IdeaLoop
 from bonsai.journal import Journal
@@ -77,6 +79,14 @@ class Sweep:
         templates = [
             (Template(Path(item.template)), item.ideas) for item in self.settings.assignments
         ]
+        why_no_walls = sandbox.choose(self.settings.sandbox)
+        if why_no_walls:
+            self.board.say(f"warning: {why_no_walls}")
+        executor = LocalExecutor()
+        self.machine = Machine(
+            self.settings.threads, self.cancel, walls=why_no_walls is None,
+            limits=self.settings.limits, executor=executor,
+        )  # fmt: skip
         for template, ideas in templates:
             metric = template.scorer.metrics[template.scorer.primary]
             for name in (BASELINE, *(idea.Name for idea in ideas)):
@@ -103,7 +113,7 @@ class Sweep:
                     gateway=gateway,
                     agent=agent,
                     folder=loop.folder,
-                    cancel=self.cancel,
+                    machine=self.machine,
                 )
                 work.append((template, BASELINE, loop.confirm))
                 work += [(template, idea.Name, self._idea_loop(bench, idea).run) for idea in ideas]
@@ -128,9 +138,7 @@ class Sweep:
 
     def _baseline_loop(self, template: Template) -> BaselineLoop:
         name = template.name
-        machine = Machine(
-            self.settings.threads, self.cancel, lambda text: self.board.line(name, BASELINE, text)
-        )
+        machine = replace(self.machine, on_line=lambda text: self.board.line(name, BASELINE, text))
         journal = self._journal(name, BASELINE, lambda last: None)
         return BaselineLoop(template, self.settings, self.results / name, journal, machine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,9 +56,16 @@ class Template:
         folder = self.folder / "cassettes" / idea
         return folder if any(folder.glob("*.md")) else None
 
-    def time_limit(self, seeds: int) -> float:
-        """Seconds that a run over this many seeds may take: the limit is for the default ones."""
-        return self.prompt.limits.run_seconds * max(1.0, seeds / len(self.scorer.seeds))
+    def limits(self, seeds: int, changes: Mapping[str, float] | None = None) -> contract.Limits:
+        """What a run over this many seeds may take.
+
+        Args:
+            seeds: their number; the time limit of `prompt.json` is for the template's own.
+            changes: limits that replace those of `prompt.json`.
+        """
+        limits = contract.Limits(**{**self.prompt.limits.model_dump(), **(changes or {})})
+        longer = max(1.0, seeds / len(self.scorer.seeds))
+        return limits.model_copy(update={"run_seconds": limits.run_seconds * longer})
 
     def fingerprint(self) -> str:
         """SHA-256 of the code that makes a run: every Python file but `plot.py`."""

@@ -84,7 +84,7 @@ def test_a_run_leaves_the_files_of_the_contract(template: Path) -> None:
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seeds"] == [0, 1, 2]
     assert environment["config"] == {"guess": 3}
-    assert len(environment["checksums"]["test_labels"]) == 64
+    assert len(environment["checksums"]["test_images"]) == 64
 
 
 def test_options_and_smoke(template: Path) -> None:

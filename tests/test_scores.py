@@ -75,8 +75,9 @@ def _break(run: Path, how: str) -> None:
     elif how == "too large":
         with zipfile.ZipFile(outcome, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("test.npy", b"\0" * 3_000_000)
-    elif how == "no info":
-        (run / "final_info.json").unlink()
+    elif how == "a link":
+        outcome.rename(run / "elsewhere.npz")
+        outcome.symlink_to(run / "elsewhere.npz")
     elif how == "NaN in info":
         (run / "final_info.json").write_text('{"digits": {"means": {"test_accuracy": NaN}}}')
     elif how == "bare value":
@@ -95,7 +96,7 @@ def _break(run: Path, how: str) -> None:
         ("no shape", "test has shape (); it must be (360,)"),
         ("not finite", "extra of seed 1 is nan; every metric must be a finite number"),
         ("too large", "outcome_seed_1.npz unpacks to 3 MB"),
-        ("no info", "final_info.json is missing"),
+        ("a link", "outcome_seed_1.npz is a link; results must be files"),
         ("NaN in info", "digits.means.test_accuracy: input should be a finite number"),
         ("bare value", "digits: input should be a valid dictionary"),
         ("other data set", "final_info.json has no entry 'digits' (it has MNIST)"),
@@ -115,3 +116,14 @@ def test_a_scorer_that_fails_on_an_odd_outcome_fails_the_run_and_not_the_runner(
     scorer = dataclasses.replace(TOY.scorer, score=lambda outcome, truth: {"a": 1 / 0})
     with pytest.raises(KitError, match=r"seed 3 cannot be scored \(ZeroDivisionError"):
         scorer.evaluate({}, None, 3)
+
+
+def test_where_an_experiment_left_no_final_info_the_runner_writes_it(run: Path) -> None:
+    """As it is within a sweep: an experiment has no test labels, so it cannot score itself."""
+    path = run / "final_info.json"
+    claimed = json.loads(path.read_text())["digits"]["means"]
+    path.unlink()
+    found = scores.score_run(TOY, run, "digits", [0, 1])
+    assert found.disagreements == []
+    assert json.loads(path.read_text())["digits"]["means"] == pytest.approx(claimed)
+    assert scores.score_run(TOY, run, "digits", [0, 1]) == found

@@ -173,7 +173,7 @@ def _blame(subject: Subject, worst: PlotTrial) -> Finding:
 
 
 def _crash(subject: Subject, trial: PlotTrial, when: str, *, strict: bool) -> Finding:
-    how = "takes longer than its limit" if trial.done.timed_out else "fails"
+    how = "takes longer than its limit" if trial.done.stopped is not None else "fails"
     end = subject.relative(trial.done.error).strip()[-600:]
     return Finding(
         "failure" if strict else "warning",

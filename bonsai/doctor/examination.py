@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from bonsai.doctor.subject import Subject
 from bonsai.errors import BonsaiError
 from bonsai.execute import cores
 from bonsai.kit.errors import KitError
-from bonsai.runs import Machine
+from bonsai.runs import this_machine
 from bonsai.template import Template
 
 Check = Callable[[Subject], Iterable[Finding]]
@@ -124,7 +123,7 @@ def fix_baseline(
     Raises:
         BonsaiError: the template does not work, or its data cannot be had.
     """
-    machine = Machine(threads or cores(), threading.Event(), on_line)
+    machine = this_machine(threads, on_line)
     scorer = template.scorer
     target = template.folder / "run_0"
     with tempfile.TemporaryDirectory(dir=template.folder, prefix=".run_0-") as temporary:

@@ -16,6 +16,7 @@ import torch
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from bonsai import sandbox as walls
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.execute import cores
 from bonsai.kit import data as kit_data
@@ -189,15 +190,11 @@ def model_key(model: str | None, api_base: str | None) -> Iterator[Finding]:
 
 def sandbox() -> Iterator[Finding]:
     """Bubblewrap keeps what a model wrote from the files and the network."""
-    if _output("bwrap", "--ro-bind", "/", "/", "true") is not None:
+    why = walls.problem()
+    if why is None:
         yield ok("bubblewrap works")
-        return
-    there = shutil.which("bwrap") is not None
-    yield warning(
-        f"bubblewrap is {'there, and does not work' if there else 'not there'}: what a model "
-        "writes runs with your rights",
-        "on Linux, `apt install bubblewrap` (in a container, allow user namespaces)",
-    )
+    else:
+        yield warning(why, "on Linux, `apt install bubblewrap`; else run sweeps in a container")
 
 
 def latex() -> Iterator[Finding]:

@@ -260,7 +260,7 @@ def _run(command: tuple[str, ...], folder: Path) -> str | None:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=execute.environment(1, ""),
+            env=execute.environment(1, "", str(Path.home())),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TOOL_SECONDS,

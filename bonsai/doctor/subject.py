@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from bonsai import contract, execute, runs
+from bonsai import contract, runs
 from bonsai.errors import BonsaiError
+from bonsai.execute import Execution, Program
 from bonsai.kit import data as kit_data
 from bonsai.scores import Scores
 from bonsai.template import Template
@@ -54,7 +54,7 @@ class PlotTrial:
     """
 
     folder: Path
-    done: execute.Execution
+    done: Execution
     figures: frozenset[str]
 
 
@@ -71,6 +71,11 @@ class Subject:
     threads: int = 1
     on_line: Callable[[str], None] | None = None
     _copies: int = field(default=0, init=False)
+
+    @cached_property
+    def machine(self) -> runs.Machine:
+        """What it is run on."""
+        return runs.this_machine(self.threads, self.on_line)
 
     @cached_property
     def source(self) -> str:
@@ -162,13 +167,8 @@ class Subject:
             (copy / "run_1").mkdir()
             (copy / "run_1" / "history.json").write_text('{"seeds": {"0": {', encoding="utf-8")
         before = _images(copy)
-        done = execute.python(
-            ["plot.py"],
-            folder=copy,
-            log=copy.parent / "plot",
-            seconds=self.limits.plot_seconds,
-            threads=self.threads,
-        )
+        program = Program(("plot.py",), copy, self.limits.plot_seconds, self.limits)
+        done = self.machine.run(program, copy.parent / "plot")
         drawn = frozenset(
             name for name, state in _images(copy).items() if before.get(name) != state
         )
@@ -223,37 +223,32 @@ class Subject:
         work = self.copy()
         log = work.parent / "smoke"
         try:
-            scores, seconds = runs.run_experiment(
+            done = runs.run_experiment(
                 self.template,
                 work,
                 work / "run_0",
                 data=names[0],
                 seeds=scorer.seeds,
-                seconds=self.limits.smoke_seconds,
                 log=log,
-                machine=runs.Machine(self.threads, threading.Event(), self.on_line),
+                machine=self.machine,
                 smoke=True,
+                trusted=True,
             )
         except BonsaiError as error:
             return Trial(problem=self.relative(str(error)))
         stderr = log.with_name("smoke.err").read_text(encoding="utf-8", errors="replace")
-        return Trial(work / "run_0", scores, seconds, stderr)
+        return Trial(work / "run_0", done.scores, done.seconds, stderr)
 
     def _whole_run(self) -> Trial:
         if not (self.folder / "experiment.py").is_file():
             return Trial(skipped="there is none")
         work = self.copy()
-        done = execute.python(
-            ["experiment.py", "--out_dir=run_0"],
-            folder=work,
-            log=work.parent / "run",
-            seconds=STRANGERS_RUN_SECONDS,
-            threads=self.threads,
-            on_line=self.on_line,
-        )
+        program = Program(("experiment.py", "--out_dir=run_0"), work, STRANGERS_RUN_SECONDS)
+        # Without walls: it may bring its data from anywhere.
+        done = replace(self.machine, walls=False).run(program, work.parent / "run")
         if not done.ok:
-            why = "took too long" if done.timed_out else f"ended with exit code {done.code}"
-            return Trial(problem=f"the run {why}: {self.relative(done.error or done.output)}")
+            problem = self.relative(f"{done.problem}\n{done.error or done.output}")
+            return Trial(problem=f"the run {problem}")
         try:
             contract.read(contract.FinalInfo, work / "run_0" / "final_info.json")
         except BonsaiError as error:

@@ -13,6 +13,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +48,9 @@ CHECKSUMS = {
     "FashionMNIST": "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f",
     "FashionMNIST-mini": "6c701aa83b83544da35015843c524bc10fae3cc2ecfe7ad4323eba70458cf465",
 }
+
+# Set by the runner, which scores by itself: what reads data then is not given the test labels.
+SCORED_BY_RUNNER = "BONSAI_SCORED_BY_RUNNER"
 
 SMOKE_SUFFIX = "-smoke"
 SMOKE_IMAGES = {"train": 512, "val": 128, "test": 128}
@@ -102,6 +107,7 @@ class Truth:
 
 
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def data_folder() -> Path:
@@ -125,8 +131,8 @@ def load_images(name: str, smoke: bool = False) -> Images:
         KitError: the set is unknown, cannot be had, or its contents are not the published ones.
     """
     name, smoke = _canonical(name, smoke)
-    train_images, train_labels, test_images, _ = _arrays(name)
-    train, val, test = _split(name, smoke)
+    train_images, train_labels, test_images = _without_test_labels(name)
+    train, val, test = _split(name, smoke, train_labels, len(test_images))
     return Images(
         name=name + SMOKE_SUFFIX * smoke,
         classes=CLASSES[name],
@@ -144,16 +150,74 @@ def load_truth(name: str, smoke: bool = False) -> Truth:
     A name as it stands in `final_info.json` (with `-smoke`, if it was one) is understood too.
     """
     name, smoke = _canonical(name, smoke)
+    if os.environ.get(SCORED_BY_RUNNER):
+        raise KitError("test labels are not given to an experiment; the runner scores its outcomes")
     _, train_labels, _, test_labels = _arrays(name)
-    _, val, test = _split(name, smoke)
+    _, val, test = _split(name, smoke, train_labels, len(test_labels))
     return Truth(name + SMOKE_SUFFIX * smoke, CLASSES[name], train_labels[val], test_labels[test])
 
 
 def checksums(name: str) -> dict[str, str]:
-    """SHA-256 of each raw array of a data set, for the record of a run."""
+    """SHA-256 of each raw array of a data set, for the record of a run; not of test labels."""
     name, _ = _canonical(name, False)
-    parts = ("train_images", "train_labels", "test_images", "test_labels")
-    return {part: _sha256(array) for part, array in zip(parts, _arrays(name), strict=True)}
+    return {
+        part: _sha256(array)
+        for part, array in zip(PARTS[:-1], _without_test_labels(name), strict=True)
+    }
+
+
+def publish(name: str) -> None:
+    """Lay a data set without its test labels into the cache, for programs that may not see them.
+
+    What lies there is compared with the data set first, so a program that could change it (without
+    a sandbox) gains nothing. With it go the small sets that need no network, in case a template
+    reads them beside its own; a name that the kit does not know is the template's own affair.
+
+    Raises:
+        KitError: the set cannot be had.
+    """
+    try:
+        names = {_canonical(name, False)[0]}
+    except KitError:
+        names = set()
+    for each in sorted(names | {"FashionMNIST-mini", "digits"}):
+        path = _published(each)
+        arrays = dict(zip(PARTS[:-1], _arrays(each)[:-1], strict=True))
+        if not _holds(path, arrays):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **arrays)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+
+
+def _published(name: str) -> Path:
+    return data_folder() / "unlabelled" / f"{name}.npz"
+
+
+def _holds(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return set(file.files) == set(arrays) and all(
+                np.array_equal(file[part], array) for part, array in arrays.items()
+            )
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error):
+        return False
+
+
+def _without_test_labels(name: str) -> tuple[npt.NDArray[Any], ...]:
+    """Training images, training labels and test images."""
+    return _as_published(name) if os.environ.get(SCORED_BY_RUNNER) else _arrays(name)[:-1]
+
+
+@lru_cache(maxsize=4)
+def _as_published(name: str) -> tuple[npt.NDArray[Any], ...]:
+    path = _published(name)
+    if not path.is_file():
+        raise KitError(f"{name} is not among the data that the runner gives to this run")
+    with np.load(path, allow_pickle=False) as file:
+        return tuple(file[part] for part in PARTS[:-1])
 
 
 def _canonical(name: str, smoke: bool) -> tuple[str, bool]:
@@ -165,9 +229,10 @@ def _canonical(name: str, smoke: bool) -> tuple[str, bool]:
     return name, smoke
 
 
-def _split(name: str, smoke: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+def _split(
+    name: str, smoke: bool, train_labels: npt.NDArray[Any], test_count: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """Indices of training, validation and test images; validation is balanced over the classes."""
-    _, train_labels, _, test_labels = _arrays(name)
     validation_share = 12 if name != "FashionMNIST-mini" else 10
     per_class = len(train_labels) // validation_share // len(CLASSES[name])
     shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(train_labels))
@@ -178,7 +243,7 @@ def _split(name: str, smoke: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any], 
         ]
     )
     train = np.setdiff1d(np.arange(len(train_labels)), val)
-    test = np.arange(len(test_labels))
+    test = np.arange(test_count)
     if smoke:
         rng = np.random.default_rng(SPLIT_SEED)
         train, val, test = (
@@ -188,7 +253,7 @@ def _split(name: str, smoke: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any], 
     return train, val, test
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _arrays(name: str) -> Arrays:
     """Training images (N, h, w) uint8, training labels (N,) int64, test images, test labels."""
     arrays = {"FashionMNIST-mini": _mini, "digits": _digits}.get(

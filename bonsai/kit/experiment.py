@@ -66,6 +66,9 @@ def run(
 ) -> None:
     """Load, train, score, write; see `main`.
 
+    Started by Bonsai's runner it does not score: it is not given the test labels, and the runner
+    writes `final_info.json`.
+
     Raises:
         KitError: the data cannot be had, or `train` returned something that cannot be scored.
     """
@@ -76,11 +79,12 @@ def run(
     outcomes = train(config, images, list(arguments.seeds))
     _check_outcomes(outcomes, arguments.seeds)
 
-    truth = scorer.load_truth(
-        arguments.data, arguments.smoke
-    )  # only now: train cannot have seen it
-    per_seed = [scorer.evaluate(outcome.values, truth, outcome.seed) for outcome in outcomes]
-    info = {images.name: summarise(per_seed)}
+    info = None
+    if not os.environ.get(data.SCORED_BY_RUNNER):
+        # Only now: train cannot have seen it.
+        truth = scorer.load_truth(arguments.data, arguments.smoke)
+        per_seed = [scorer.evaluate(outcome.values, truth, outcome.seed) for outcome in outcomes]
+        info = {images.name: summarise(per_seed)}
 
     folder = Path(arguments.out_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,6 +112,9 @@ def run(
             "experiment_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
         },
     )
+    if info is None:
+        print(f"--- {images.name} · {folder}: done; the runner scores it")
+        return
     write_json(folder / "final_info.json", info)  # the last: where it is, everything is
     _print_summary(scorer, info, folder)
 
