@@ -166,4 +166,5 @@ class BaselineLoop:
 
 
 def _failed(error: RunFailed) -> Result:
-    return Result(False, str(error).splitlines()[0], {"feedback": str(error)})
+    data = {"feedback": str(error), "kind": f"baseline: {error.kind}"}
+    return Result(False, str(error).splitlines()[0], data)

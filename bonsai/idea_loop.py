@@ -173,16 +173,19 @@ class IdeaLoop:
             return Result(
                 False,
                 f"does not parse: {problem.splitlines()[0]}",
-                result.data | {"feedback": problem},
+                result.data | {"feedback": problem, "kind": "syntax"},
             )
         if after != before:
             if (same := progress.seen.get(after)) is not None:
-                return Result(False, f"experiment.py is again what it was in {same}", result.data)
+                text = f"experiment.py is again what it was in {same}"
+                return Result(False, text, result.data | {"kind": "no edit"})
             return result
         if FINISHED not in result.data["reply"]:
-            return Result(False, "the reply held no edit of experiment.py", result.data)
+            text = "the reply held no edit of experiment.py"
+            return Result(False, text, result.data | {"kind": "no edit"})
         if not progress.runs:
-            return Result(False, f"{FINISHED} was said before any run", result.data)
+            text = f"{FINISHED} was said before any run"
+            return Result(False, text, result.data | {"kind": "no edit"})
         return Result(True, "the agent is finished", result.data | {"finished": True})
 
     def _smoke(self) -> Result:
@@ -251,8 +254,11 @@ class IdeaLoop:
             else f"changed {', '.join(offences)}, which was undone" if offences
             else "made no figure"
         )  # fmt: skip
-        feedback = f"plot.py {why}\n{done.error[-1500:]}"
-        return Result(False, f"plot.py {why}", self._state() | {"feedback": feedback})
+        data = self._state() | {
+            "feedback": f"plot.py {why}\n{done.error[-1500:]}",
+            "kind": "no figure",
+        }
+        return Result(False, f"plot.py {why}", data)
 
     def _plots_of_template(self) -> Result:
         """The figures by the template's own plot.py: an idea must not lose its pictures."""
@@ -335,16 +341,33 @@ class IdeaLoop:
         finally:
             inside = [name for name in before.changed() if name.startswith(f"{out.name}/")]
             offences = out_of_scope(before, inside)
+        if not smoke:
+            self._check_seeds(done.scores)
         if offences:
             raise RunFailed(
+                "wrote elsewhere",
                 f"experiment.py changed {', '.join(offences[:5])}, which was undone; write only "
-                "into --out_dir"
+                "into --out_dir",
             )
         return done
 
+    def _check_seeds(self, scores: Scores) -> None:
+        """Refuse results on which the seed has no effect: nobody could say how sure they are.
+
+        Predictions that were taken from an earlier run show in this way, too.
+        """
+        if self.bench.baseline.scores.seeds_differ and not scores.seeds_differ:
+            raise RunFailed(
+                "results not believed",
+                f"the outcomes of seeds {', '.join(map(str, scores.seeds))} are the same in every "
+                "array, and the baseline's are not: they must come from training with the seed "
+                "that train was given",
+            )
+
     def _failed(self, error: RunFailed) -> Result:
         text = str(error)
-        return Result(False, text.splitlines()[0], self._state() | {"feedback": text})
+        data = self._state() | {"feedback": text, "kind": error.kind}
+        return Result(False, text.splitlines()[0], data)
 
     def _ask(self, step: str, message: str, files: tuple[str, ...]) -> Result:
         """One message to the agent; whatever it changed beside `files` is undone."""
@@ -367,10 +390,12 @@ class IdeaLoop:
             text = (
                 f"changed {named}, which is frozen and was put back; edit only {', '.join(files)}"
             )
-            return Result(False, text, data)
+            return Result(False, text, data | {"kind": "frozen file"})
         if reply.problem:
             feedback = f"{reply.problem}\n{reply.detail}".strip()
-            return Result(False, reply.problem.splitlines()[0], data | {"feedback": feedback})
+            data |= {"feedback": feedback}
+            data |= {"kind": "model not reached" if session.refusal else "unusable reply"}
+            return Result(False, reply.problem.splitlines()[0], data)
         return Result(True, f"changed {', '.join(changed)}" if changed else "changed nothing", data)
 
     def _state(self, commit: str | None = None) -> dict[str, object]:

@@ -24,8 +24,20 @@ MAX_NOTES = 4000
 class Prompts:
     """The messages to an agent about one template."""
 
-    def __init__(self, template: Template, baseline: Scores, baseline_seconds: float) -> None:
+    def __init__(
+        self,
+        template: Template,
+        baseline: Scores,
+        baseline_seconds: float,
+        changes: Mapping[str, float] | None = None,
+    ) -> None:
         """Load the texts and fix what is the same in every message.
+
+        Args:
+            template: the template.
+            baseline: its own result.
+            baseline_seconds: how long that took.
+            changes: limits that replace those of its `prompt.json`.
 
         Raises:
             BonsaiError: `prompt.json` is missing, or lacks a text.
@@ -45,14 +57,17 @@ class Prompts:
         self._path = path
         self._template = template
         self._baseline = baseline
+        limits = template.limits(len(baseline.seeds), changes)
         self._rules = self._fill(
             "rules",
             system=template.prompt.system,
             task=template.prompt.task_description,
             editable=", ".join(EDITABLE),
             seed_count=len(baseline.seeds),
-            run_seconds=f"{template.prompt.limits.run_seconds:.0f}",
-            smoke_seconds=f"{template.prompt.limits.smoke_seconds:.0f}",
+            run_seconds=f"{limits.run_seconds:.0f}",
+            smoke_seconds=f"{limits.smoke_seconds:.0f}",
+            memory_gb=f"{limits.memory_gb:g}",
+            disk_mb=f"{limits.disk_mb:g}",
             baseline_seconds=f"{baseline_seconds:.0f}",
             metrics=describe_metrics(template.scorer.metrics, template.scorer.selection),
             noise=describe_noise(baseline, template.scorer.primary),

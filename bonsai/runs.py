@@ -77,6 +77,11 @@ def this_machine(
 class RunFailed(BonsaiError):
     """A run that gave no believable result; the text is what its author needs to mend it."""
 
+    def __init__(self, kind: str, text: str) -> None:
+        """Say what went wrong, and of what kind that is, for counting."""
+        super().__init__(text)
+        self.kind = kind
+
 
 def run_experiment(
     template: Template,
@@ -124,18 +129,21 @@ def run_experiment(
     )  # fmt: skip
     what = "--smoke" if smoke else "the run"
     if not done.ok:
-        raise RunFailed(f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip())
+        text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
+        raise RunFailed("limit crossed" if done.stopped else "program failed", text)
     try:
         scores = score_run(template, out, data, seeds, smoke=smoke)
     except BonsaiError as error:
         raise RunFailed(
-            f"{what} ended with exit code 0, but its results cannot be scored: {error}"
+            "results unusable",
+            f"{what} ended with exit code 0, but its results cannot be scored: {error}",
         ) from error
     if scores.disagreements:
         raise RunFailed(
+            "results not believed",
             "final_info.json is not what its own outcomes give, so it is not believed: "
             + "; ".join(scores.disagreements[:3])
-            + ". Leave the writing of results to kit.main"
+            + ". Leave the writing of results to kit.main",
         )
     return Measured(scores, done.seconds, done.where)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Scores(BaseModel):
         per_seed: each metric's value for each seed, in the order of `seeds`.
         seeds: the seeds.
         disagreements: one sentence for each number of `final_info.json` that is another.
+        seeds_differ: whether the arrays of different seeds differ, as they do if the seeds are
+            used; True with one seed.
     """
 
     dataset: str
@@ -41,6 +44,7 @@ class Scores(BaseModel):
     per_seed: dict[str, list[float]]
     seeds: list[int]
     disagreements: list[str] = []
+    seeds_differ: bool = True
 
 
 def score_run(
@@ -57,10 +61,11 @@ def score_run(
     claimed = contract.read(contract.FinalInfo, path).root if path.exists() else None
     try:
         truth = template.scorer.load_truth(data, smoke)
-        per_seed = [
-            template.scorer.evaluate(_load_outcome(run / f"outcome_seed_{seed}.npz"), truth, seed)
-            for seed in seeds
-        ]
+        per_seed, prints = [], set()
+        for seed in seeds:  # one after the other: outcomes may be large
+            outcome = _load_outcome(run / f"outcome_seed_{seed}.npz")
+            per_seed.append(template.scorer.evaluate(outcome, truth, seed))
+            prints.add(_fingerprint(outcome))
     except KitError as error:
         raise BonsaiError(str(error)) from error
     summary = summarise(per_seed)
@@ -79,7 +84,17 @@ def score_run(
         disagreements=_disagreements(claimed[truth.name].means, summary["means"])
         if claimed
         else [],
+        seeds_differ=len(seeds) == 1 or len(prints) > 1,
     )
+
+
+def _fingerprint(outcome: Mapping[str, npt.NDArray[Any]]) -> str:
+    """A hash of an outcome's arrays; lone numbers, such as its seconds, are left out."""
+    digest = hashlib.sha256()
+    for name, array in sorted(outcome.items()):
+        if array.ndim:
+            digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _disagreements(claimed: dict[str, float], computed: dict[str, float]) -> list[str]:

@@ -91,7 +91,9 @@ class SweepSummary:
     @property
     def failures(self) -> Counter[str]:
         """How many steps went wrong, by kind."""
-        return Counter(entry.step for entry in self.entries if is_failure(entry))
+        return Counter(
+            str(entry.data.get("kind", entry.step)) for entry in self.entries if is_failure(entry)
+        )
 
 
 def is_failure(entry: Entry) -> bool:

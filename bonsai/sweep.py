@@ -109,7 +109,9 @@ class Sweep:
                     settings=self.settings,
                     data=loop.data,
                     baseline=baseline,
-                    prompts=Prompts(template, baseline.scores, baseline.seconds),
+                    prompts=Prompts(
+                        template, baseline.scores, baseline.seconds, self.settings.limits
+                    ),
                     gateway=gateway,
                     agent=agent,
                     folder=loop.folder,
