@@ -33,7 +33,7 @@ ALLOWED = (
     *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"),
 )
 MARK = "BONSAI_PROCESS"  # every process of a run carries it, also one that left the process group
-RUNNER = "BONSAI_RUNNER"  # and the runner that started it, as "pid:time of its start"
+RUNNER = "BONSAI_STARTED_BY"  # and the runner that started it, as "pid:time of its start"
 TAIL_BYTES = 6000
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.25

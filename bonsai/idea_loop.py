@@ -283,6 +283,7 @@ class IdeaLoop:
                 log=self._log("confirm"),
                 machine=self.machine,
             )
+            self._check_seeds(done.scores)
         except RunFailed as error:
             return self._failed(error)
         primary = self.bench.template.scorer.primary

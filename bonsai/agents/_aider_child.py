@@ -27,6 +27,7 @@ from bonsai.files import write_atomically
 
 MAX_REFLECTIONS = 1  # times that aider itself sends a failed edit back; the runner does the rest
 LONGEST_DETAIL = 3000  # characters
+LARGEST_FILE = 100_000_000  # bytes that an edit may write into one file
 
 
 class Job(TypedDict):
@@ -169,6 +170,9 @@ def _serve_one(line: socket.socket) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()  # so that it can be killed with all it may have started
+        import resource  # not on every system, as os.fork
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
         # To a runner that gave up while aider was being loaded, this fails; then nothing is edited.
         line.sendall(b"%d\n" % os.getpid())
         job: Job = json.loads(line.makefile("rb").readline())

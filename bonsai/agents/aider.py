@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -20,15 +21,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 import bonsai
 from bonsai.agents.protocol import AgentReply, AgentStopped, Attempt, observe
+from bonsai.contract import Limits
 from bonsai.errors import BonsaiError
+from bonsai.limits import Watch
 
 if TYPE_CHECKING:
     from bonsai.agents._aider_child import Job
     from bonsai.gateway import Session
 
 EDIT_FORMATS = ("diff", "whole", "diff-fenced", "udiff")
+LIMITS = Limits(memory_gb=4, disk_mb=200, tasks=256)  # of one edit
+WATCH_SECONDS = 0.5
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
 # All that aider's process gets to see of the runner's environment; so no key is among it, and no
@@ -131,6 +138,7 @@ class AiderServer:
                 line.settimeout(max(0.001, deadline_seconds))
                 line.sendall(json.dumps(job).encode() + b"\n")
                 child = int(answers.readline() or b"0")
+                _wait_for_answer(line, child, Path(job["workspace"]), until)
                 line.settimeout(max(0.001, until - time.monotonic()))
                 answer = answers.readline()
             except TimeoutError:
@@ -180,6 +188,22 @@ class AiderServer:
         if home is None:
             return ""
         return (home / "errors.txt").read_text(encoding="utf-8", errors="replace")
+
+
+def _wait_for_answer(line: socket.socket, child: int, workspace: Path, until: float) -> None:
+    """Wait until the child answers, hangs up, or is out of time, and watch what it takes.
+
+    Raises:
+        AgentStopped: it took more than it may.
+    """
+    watch = Watch(LIMITS, [workspace], [])
+    while time.monotonic() < until and not select.select([line], [], [], WATCH_SECONDS)[0]:
+        family = []
+        with suppress(psutil.Error):
+            process = psutil.Process(child)
+            family = [process, *process.children(recursive=True)]
+        if breach := watch.breach(family):
+            raise AgentStopped(f"The agent was stopped because {breach}.")
 
 
 _SERVER = AiderServer()
