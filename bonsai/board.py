@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD as HEAD_RULE
@@ -14,9 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bonsai.budget import CALLS, Spending
 from bonsai.ledger import Entry
 
-QUIET_STEPS = {"start", "smoke"}  # told only when they fail
+QUIET_STEPS = {"start", "smoke", *CALLS}  # told only when they fail
 SECONDS_LEFT = re.compile(r"(\d+) s left")
 
 
@@ -31,18 +32,18 @@ class Row:
     tries: int = 0
     best: float | None = None
     baseline: float | None = None
-    tokens: int = 0
-    cost: float | None = 0.0
+    spending: Spending = field(default_factory=Spending)
     line: str = ""
     started: float | None = None
     ended: float | None = None
 
     def take(self, entry: Entry, primary: str, better: str | None) -> None:
         """Bring the row up to date with a new entry of its idea."""
+        self.spending.take(entry)
+        if entry.step in CALLS:
+            return
         self.started = self.started or entry.time - entry.seconds
-        self.step = entry.step if entry.ok else f"{entry.step}: failed"
-        self.tokens = int(entry.data.get("tokens", self.tokens))
-        self.cost = entry.data.get("cost_usd", self.cost)
+        self.step = f"{entry.step}: failed" if entry.is_failure else entry.step
         self.line = ""
         if entry.step == "run" and entry.ok:
             self.runs += 1
@@ -50,7 +51,7 @@ class Row:
             worse = min if better == "lower" else max
             self.best = mean if self.best is None else worse(self.best, mean)
         if entry.step in ("edit", "smoke", "run"):
-            self.tries = 0 if entry.ok and entry.step == "run" else self.tries + (not entry.ok)
+            self.tries = 0 if entry.ok and entry.step == "run" else self.tries + entry.is_failure
         if entry.step == "end":
             self.step, self.ended = "done" if entry.ok else "no result", entry.time
 
@@ -105,8 +106,9 @@ class Board:
                         other.baseline = value
                 row.best, row.runs = value, len(entry.data["scores"]["seeds"])
         if self._live is None and not (entry.ok and entry.step in QUIET_STEPS):
+            failed = entry.is_failure or (entry.step == "end" and not entry.ok)
             self.say(f"{self._clock()} {self._name(entry)} · {entry.step}"
-                     f"{'' if entry.ok else ' FAILED'}: {entry.message}")  # fmt: skip
+                     f"{' FAILED' if failed else ''}: {entry.message}")  # fmt: skip
 
     def step(self, template: str, idea: str, step: str) -> None:
         """A step of an idea begins now."""
@@ -134,7 +136,7 @@ class Board:
         with self._lock:
             rows = list(self._rows.values())
         several = len(self._primary) > 1
-        paid = any(row.tokens or row.cost is None for row in rows)  # a cassette costs nothing
+        paid = any(row.spending.tokens for row in rows)  # a cassette costs nothing
         table = Table(box=HEAD_RULE, expand=True, pad_edge=False, caption_justify="left")
         if several:
             table.add_column("template", overflow="ellipsis", no_wrap=True)
@@ -157,7 +159,8 @@ def _cells(row: Row, typical_seconds: float | None, paid: bool) -> list[str]:
     difference = ""
     if row.idea and row.best is not None and row.baseline is not None:
         difference = f"{row.best - row.baseline:+.3g}"
-    cost = "unknown" if row.cost is None else f"${row.cost:.2f}"
+    usd = row.spending.known_usd
+    cost = "unknown" if usd is None else f"${usd:.2f}"
     return [
         row.idea or "(baseline)",
         row.step,
@@ -165,7 +168,7 @@ def _cells(row: Row, typical_seconds: float | None, paid: bool) -> list[str]:
         str(row.tries or ""),
         "" if row.best is None else f"{row.best:.4g}",
         difference,
-        *([str(row.tokens), cost] if paid and row.idea else ["", ""] if paid else []),
+        *([str(row.spending.tokens), cost] if paid and row.idea else ["", ""] if paid else []),
         _eta(row, typical_seconds),
     ]
 

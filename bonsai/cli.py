@@ -83,6 +83,9 @@ Data = Annotated[str | None, typer.Option(help="Data set, e.g. mini; default: th
 Seeds = Annotated[
     str | None, typer.Option(help="Seeds that the agent works with, e.g. 0,1,2 or 0-4.")
 ]
+Dollars = Annotated[float | None, typer.Option(min=0.0, help="Most dollars for the model.")]
+Tokens = Annotated[int | None, typer.Option(min=0, help="Most tokens to and from it.")]
+Hours = Annotated[float | None, typer.Option(min=0.0, help="Hours until nothing new is begun.")]
 
 
 @app.command("list")
@@ -246,9 +249,12 @@ def run(
     confirm_seeds: Annotated[
         int, typer.Option(min=0, help="Fresh seeds for the verdict; 0: no verdict.")
     ] = 8,
-    budget_usd: Annotated[
-        float | None, typer.Option(min=0.0, help="Stop asking the model at this cost.")
-    ] = None,
+    budget_usd: Dollars = None,
+    budget_tokens: Tokens = None,
+    budget_hours: Hours = None,
+    idea_budget_usd: Dollars = None,
+    idea_budget_tokens: Tokens = None,
+    idea_budget_hours: Hours = None,
     sandbox: Annotated[
         SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
     ] = SandboxMode.auto,
@@ -271,7 +277,9 @@ def run(
       bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
     """
     from bonsai import template as library
+    from bonsai.budget import Limits
     from bonsai.execute import cores
+    from bonsai.live import LiveModel
     from bonsai.settings import Assignment, Settings
 
     if model is None and api_base is not None:
@@ -280,6 +288,12 @@ def run(
         )
     if model is None and (agent is not AgentName.aider or edit_format is not EditFormat.diff):
         raise BonsaiError("cassettes hold aider's diffs; --agent and --edit-format need --model")
+    in_dollars = budget_usd is not None or idea_budget_usd is not None
+    if model is not None and in_dollars and not LiveModel(model, api_base).price_is_known:
+        raise BonsaiError(
+            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
+            "give --budget-tokens or --idea-budget-tokens instead"
+        )
     chosen = _choose(
         library.find(templates), ideas or [], live=model is not None, named=bool(templates)
     )
@@ -288,8 +302,11 @@ def run(
         model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
         max_runs=max_runs, max_tries=max_tries, workers=workers,
         threads=max(1, cores() // workers), data=data, seeds=_parse_seeds(seeds),
-        confirm_seeds=confirm_seeds, budget_usd=budget_usd,
-        sandbox=sandbox.value, limits=_parse_limits(limit or []),
+        confirm_seeds=confirm_seeds, sandbox=sandbox.value, limits=_parse_limits(limit or []),
+        budget=Limits(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
+        idea_budget=Limits(
+            usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours
+        ),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
     )  # fmt: skip
     for template, _ in chosen:

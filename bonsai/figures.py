@@ -156,7 +156,7 @@ def draw_timeline(sweep: SweepSummary) -> Path:
                 edgecolor="white",
                 lw=0.3,
             )
-            if not entry.ok:
+            if entry.is_failure:
                 axis.plot(left + width, y, "x", color=STEP_COLOURS["failed"], ms=6, mew=2)
     axis.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     axis.grid(axis="y", visible=False)
@@ -177,7 +177,7 @@ def draw_timeline(sweep: SweepSummary) -> Path:
 
 
 def _kind(entry: Entry) -> str:
-    if not entry.ok:
+    if entry.is_failure:
         return "failed"
     return {"baseline": "run", "run": "run", "confirm": "confirm", "smoke": "smoke"}.get(
         entry.step, "agent"

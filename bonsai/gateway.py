@@ -1,8 +1,8 @@
 """The gateway: a local OpenAI-compatible endpoint that every agent talks to.
 
 It alone holds the key of the model. It serves each idea under a secret address of its own (a
-`Session`), from the real model or from a cassette, records every exchange, counts tokens and
-money, and refuses when the budget is spent.
+`Session`), from the real model or from a cassette, records every exchange, and refuses what the
+budget does not pay for.
 
 A request that is refused is answered with status 400, which no client tries again, and with the
 reason; `Session.refusal` holds the same sentence.
@@ -20,9 +20,10 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from bonsai import cassette as cassettes
+from bonsai.budget import Account, Books
 from bonsai.live import Exhausted, LiveModel, NobodyWaits, Refusal, Reply
 
 __all__ = ["Gateway", "LiveModel", "Session"]
@@ -37,33 +38,19 @@ class Gateway:
 
     Attributes:
         url: Its address; sessions lie under it.
-        spent_usd: Money spent so far, as far as prices are known.
-        tokens: Tokens sent and received so far.
-        unpriced: Replies whose price nobody knows. Where there are any, `spent_usd` is too low
-            and a budget cannot be kept.
+        books: What may be spent, and what was.
     """
 
-    def __init__(
-        self,
-        live: LiveModel | None,
-        *,
-        budget_usd: float | None = None,
-        spent_usd: float = 0.0,
-    ) -> None:
+    def __init__(self, live: LiveModel | None, books: Books | None = None) -> None:
         """Start serving on a free port of this machine, to this machine only.
 
         Args:
             live: The model that answers; None where only cassettes are played.
-            budget_usd: Requests are refused once this much is spent; None: no limit.
-            spent_usd: What was spent before, by a sweep that is being resumed.
+            books: What may be spent; None: there is no limit.
         """
         self.live = live
-        self.budget_usd = budget_usd
-        self.spent_usd = spent_usd
-        self.tokens = 0
-        self.unpriced = 0
+        self.books = books or Books()
         self._sessions: dict[str, Session] = {}
-        self._lock = threading.Lock()
         self._server = _Server(self._sessions)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(
@@ -88,53 +75,33 @@ class Gateway:
         self._server.server_close()
         self._thread.join()
 
-    def session(self, folder: Path, *, cassette: Path | None = None, skip: int = 0) -> Session:
+    def session(
+        self,
+        folder: Path,
+        *,
+        account: Account | None = None,
+        cassette: Path | None = None,
+        skip: int = 0,
+    ) -> Session:
         """Open the conversation of one idea.
 
         Args:
             folder: Where its exchanges are recorded.
+            account: What pays for it; None: one without a name.
             cassette: Folder of replies to play; None: the model is asked.
             skip: Replies that were served before, in a sweep that is being resumed.
 
         Raises:
             BonsaiError: There is no such cassette.
         """
-        session = Session(self, secrets.token_urlsafe(24), folder, cassette, skip)
+        account = account or self.books.account("", "")
+        session = Session(self, account, secrets.token_urlsafe(24), folder, cassette, skip)
         self._sessions[session.token] = session
         return session
 
     def forget(self, session: Session) -> None:
         """Stop serving a session; its address is unknown from now on."""
         self._sessions.pop(session.token, None)
-
-    def ask(
-        self, request: Mapping[str, Any], bill: Callable[[Reply], None], wanted: Callable[[], bool]
-    ) -> Reply:
-        """Ask the model, if there is one and money for it.
-
-        Several ideas may ask at once, so the last requests before the limit can overshoot it.
-
-        Raises:
-            Refusal: No reply came; the text says why.
-        """
-        if self.live is None:
-            raise Refusal("No model is configured, and this idea has no cassette.")
-        if self.budget_usd is not None and self.spent_usd >= self.budget_usd:
-            raise Exhausted(
-                f"The budget is spent: ${self.spent_usd:.2f} of ${self.budget_usd:.2f} are used."
-            )
-
-        def bill_both(reply: Reply) -> None:
-            self._bill(reply)
-            bill(reply)
-
-        return self.live.ask(request, bill=bill_both, wanted=wanted)
-
-    def _bill(self, reply: Reply) -> None:
-        with self._lock:
-            self.tokens += reply.tokens_in + reply.tokens_out
-            self.spent_usd += reply.cost_usd or 0.0
-            self.unpriced += reply.cost_usd is None
 
 
 class Session:
@@ -145,35 +112,35 @@ class Session:
         api_key: What the client sends as key; never the real one.
         model: The name by which clients ask for the model.
         exchanges: Replies served so far, those skipped included.
-        tokens_in: Tokens sent to the model; a cassette takes none.
-        tokens_out: Tokens received from it.
-        cost_usd: Money spent; None once a reply came whose price nobody knows.
+        account: What pays for it; a cassette takes nothing.
         refusal: Why the last request was refused, as a sentence; None if it was answered.
-        over: Whether no further request will be answered: the budget is spent, or the cassette is
-            at its end.
+        over: What was at its end when the last request was refused, if that was the reason.
     """
 
     api_key = "local"
     model = MODEL_NAME
 
     def __init__(
-        self, gateway: Gateway, token: str, folder: Path, cassette: Path | None, skip: int
+        self,
+        gateway: Gateway,
+        account: Account,
+        token: str,
+        folder: Path,
+        cassette: Path | None,
+        skip: int,
     ) -> None:
         """See `Gateway.session`."""
         self.token = token
         self.base_url = f"{gateway.url}/{token}/v1"
+        self.account = account
         self.exchanges = skip
-        self.tokens_in = 0
-        self.tokens_out = 0
-        self.cost_usd: float | None = 0.0
         self.refusal: str | None = None
-        self.over = False
+        self.over: Literal["budget", "cassette"] | None = None
         self._gateway = gateway
         self._folder = folder
         self._cassette = cassette
         self._replies = None if cassette is None else cassettes.read(cassette)
         self._asking = threading.Lock()  # one request at a time: it is one conversation
-        self._counting = threading.Lock()
 
     def __enter__(self) -> Session:
         return self
@@ -213,22 +180,24 @@ class Session:
                 raise
             except Refusal as refusal:
                 self.refusal = str(refusal)
-                self.over = isinstance(refusal, Exhausted)
+                self.over = refusal.what if isinstance(refusal, Exhausted) else None
                 raise
             except Exception as error:
                 self.refusal = f"The gateway failed: {type(error).__name__}: {error}"
                 raise Refusal(self.refusal) from error
-            self.refusal = None
+            self.refusal = self.over = None
             return reply
 
     def _answer(self, request: Mapping[str, Any], wanted: Callable[[], bool]) -> Reply:
         number = self.exchanges + 1
         cassettes.write_request(self._folder, number, request)
         started = time.monotonic()
-        if self._replies is None:
-            reply = self._gateway.ask(request, self._bill, wanted)
-        else:
+        if self._replies is not None:
             reply = _play(self._replies, number)
+        elif self._gateway.live is not None:
+            reply = self._gateway.live.ask(request, self.account, wanted=wanted)
+        else:
+            raise Refusal("No model is configured, and this idea has no cassette.")
         usage = {
             "model": _source(self._gateway.live, self._replies),
             "finish_reason": reply.finish_reason,
@@ -241,17 +210,12 @@ class Session:
         self.exchanges = number
         return reply
 
-    def _bill(self, reply: Reply) -> None:
-        with self._counting:
-            self.tokens_in += reply.tokens_in
-            self.tokens_out += reply.tokens_out
-            if self.cost_usd is not None:
-                self.cost_usd = None if reply.cost_usd is None else self.cost_usd + reply.cost_usd
-
 
 def _play(replies: list[str], number: int) -> Reply:
     if number > len(replies):
-        raise Exhausted(f"The cassette has no more replies: all {len(replies)} are played.")
+        raise Exhausted(
+            f"The cassette has no more replies: all {len(replies)} are played.", "cassette"
+        )
     return Reply(replies[number - 1])
 
 

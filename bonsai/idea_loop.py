@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bonsai import prompts
@@ -54,6 +55,7 @@ class Progress:
     seen: dict[str, str] = field(
         default_factory=dict
     )  # hash of experiment.py -> the run that had it
+    over: str | None = None  # why no further run is begun, if a budget or the cassette ended
     tries: int = 0
     problem: str | None = None  # what the agent must mend
 
@@ -83,10 +85,10 @@ class IdeaLoop:
         self.machine = replace(bench.machine, on_line=on_line)
         self.progress = Progress()
         self.journal = make_journal(self._go_live)
+        self.account = bench.gateway.books.account(bench.template.name, idea.Name)
         self._session: Session | None = None
         self._commit = ""  # the workspace's latest
-        # Exchanges, tokens and dollars (None: price unknown) before this process took over.
-        self._usage: tuple[int, int, float | None] = (0, 0, 0.0)
+        self._exchanges_before = 0  # of the sweep that is being resumed
 
     def run(self) -> None:
         """Do every step that is not done yet.
@@ -98,7 +100,7 @@ class IdeaLoop:
             start = self.journal.step("start", self._start)
             self.progress.seen[start.data["experiment"]] = "run_0"
             plan = self.journal.step("plan", self._plan)
-            if not plan.data.get("over"):
+            if not self._is_over(plan):
                 self._runs()
                 self._write_up()
             self._confirm()
@@ -114,12 +116,15 @@ class IdeaLoop:
         while len(progress.runs) < settings.max_runs and progress.tries < settings.max_tries:
             name = f"run_{len(progress.runs) + 1}"
             entry = self.journal.step("edit", self._edit)
-            if entry.data.get("finished") or entry.data.get("over"):
+            if entry.data.get("finished"):
                 return
             if entry.ok:
-                entry = self.journal.step("smoke", self._smoke)
+                entry = self.journal.step("smoke", partial(self._in_time, self._smoke))
             if entry.ok:
-                entry = self.journal.step("run", lambda name=name: self._run(name))  # type: ignore[misc]
+                run = partial(self._run, name)
+                entry = self.journal.step("run", partial(self._in_time, run))
+            if self._is_over(entry):
+                return
             if entry.ok:
                 progress.runs[name] = Scores.model_validate(entry.data["scores"])
                 progress.commits[name] = entry.data["commit"]
@@ -292,10 +297,13 @@ class IdeaLoop:
 
     def _end(self) -> Result:
         runs = len(self.progress.runs)
+        over = self.progress.over
         if runs == 0:
-            why = self.progress.failures[-1] if self.progress.failures else "no edit was made"
-            return Result(False, f"no run finished; last: {why}", self._state())
-        return Result(True, f"{runs} run{'s' * (runs != 1)} finished", self._state())
+            failures = self.progress.failures
+            why = over or (f"last: {failures[-1]}" if failures else "no edit was made")
+            return Result(False, f"no run finished; {why}", self._state())
+        message = f"{runs} run{'s' * (runs != 1)} finished" + (f"; {over}" if over else "")
+        return Result(True, message, self._state())
 
     # --- helpers --------------------------------------------------------------------------------
 
@@ -365,13 +373,27 @@ class IdeaLoop:
                 "that train was given",
             )
 
+    def _in_time(self, work: Callable[[], Result]) -> Result:
+        """Do `work`, unless the hours of the sweep or of the idea are over."""
+        if why := self.account.time_is_up():
+            return Result(False, why, self._state() | {"over": "budget"})
+        return work()
+
+    def _is_over(self, entry: Entry) -> bool:
+        if entry.data.get("over"):
+            self.progress.over = entry.message
+        return self.progress.over is not None
+
     def _failed(self, error: RunFailed) -> Result:
         text = str(error)
         data = self._state() | {"feedback": text, "kind": error.kind}
         return Result(False, text.splitlines()[0], data)
 
     def _ask(self, step: str, message: str, files: tuple[str, ...]) -> Result:
-        """One message to the agent; whatever it changed beside `files` is undone."""
+        """One message to the agent, if there is time; what it changed beside `files` is undone."""
+        return self._in_time(lambda: self._ask_now(step, message, files))
+
+    def _ask_now(self, step: str, message: str, files: tuple[str, ...]) -> Result:
         session = self._open_session()
         before = Snapshot.of(self.workspace.folder)
         present = [name for name in files if (self.workspace.folder / name).is_file()]
@@ -383,9 +405,8 @@ class IdeaLoop:
         commit = self.workspace.commit(f"{step}: {', '.join(changed) or 'nothing changed'}")
         data = self._state(commit) | {"reply": reply.text, "changed": changed}
         if session.over:
-            return Result(
-                False, session.refusal or "the model has no more replies", data | {"over": True}
-            )
+            why = session.refusal or "the model has no more replies"
+            return Result(False, why, data | {"over": session.over})
         if offences:
             named = ", ".join(offences[:5])
             text = (
@@ -403,11 +424,8 @@ class IdeaLoop:
         """What every entry carries: where the workspace and the conversation stand."""
         if commit is not None:
             self._commit = commit
-        exchanges, tokens, cost = self._usage
-        if (session := self._session) is not None:
-            exchanges, tokens = session.exchanges, tokens + session.tokens_in + session.tokens_out
-            cost = None if cost is None or session.cost_usd is None else cost + session.cost_usd
-        return {"commit": self._commit, "exchanges": exchanges, "tokens": tokens, "cost_usd": cost}
+        exchanges = self._session.exchanges if self._session else self._exchanges_before
+        return {"commit": self._commit, "exchanges": exchanges}
 
     def _open_session(self) -> Session:
         if self._session is None:
@@ -415,13 +433,16 @@ class IdeaLoop:
                 None if self.bench.settings.model else self.bench.template.cassette(self.idea.Name)
             )
             self._session = self.bench.gateway.session(
-                self.folder / "exchanges", cassette=cassette, skip=self._usage[0]
+                self.folder / "exchanges",
+                account=self.account,
+                cassette=cassette,
+                skip=self._exchanges_before,
             )
         return self._session
 
     def _go_live(self, last: Entry | None) -> None:
         """Before the first new step: put the workspace where the last recorded step left it."""
         if last is not None:
-            self._usage = (last.data["exchanges"], last.data["tokens"], last.data["cost_usd"])
+            self._exchanges_before = last.data["exchanges"]
             self._commit = last.data["commit"]
             self.workspace.restore(self._commit)

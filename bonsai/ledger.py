@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bonsai.errors import BonsaiError
 
+NO_STEP = -1  # the index of entries that are no steps, and are not replayed
+
 
 class Entry(BaseModel):
     """One line: a step of an idea that is over, well or not.
@@ -27,7 +29,8 @@ class Entry(BaseModel):
         template: the template's name.
         idea: the idea's name; empty for a step of the whole sweep.
         step: what was done, for example "edit", "smoke", "run".
-        index: the how-manieth step of this idea it was; steps are replayed by it.
+        index: the how-manieth step of this idea it was; steps are replayed by it. `NO_STEP` for
+            what is beside the steps: a fault, a call of the model.
         ok: whether it did what it should.
         message: one sentence for people.
         seconds: how long it took.
@@ -45,6 +48,11 @@ class Entry(BaseModel):
     message: str = ""
     seconds: float = 0.0
     data: dict[str, Any] = {}
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong: the closing line only repeats that, a budget ends well."""
+        return not self.ok and self.step != "end" and self.data.get("over") != "budget"
 
 
 class Ledger:

@@ -10,11 +10,18 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, NoReturn
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from bonsai.budget import Account, Call
 
 # How often, in seconds, to look whether the agent still waits for its reply.
 GLANCE_SECONDS = 0.2
+# Tokens in a reply that nobody finds short; the limit where a model's own is unknown.
+LONG_REPLY = 8192
+# Services count by tokenizers of their own, so a prompt may be longer than it is counted here.
+PROMPT_MARGIN = 1.5
 
 
 class Refusal(Exception):
@@ -22,7 +29,16 @@ class Refusal(Exception):
 
 
 class Exhausted(Refusal):
-    """A refusal for good: the budget is spent, or the cassette is at its end."""
+    """A refusal for good.
+
+    Attributes:
+        what: what is at its end.
+    """
+
+    def __init__(self, sentence: str, what: Literal["budget", "cassette"]) -> None:
+        """Refuse because of `what`; `sentence` says so to people."""
+        super().__init__(sentence)
+        self.what = what
 
 
 class NobodyWaits(Exception):
@@ -41,6 +57,23 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Quote:
+    """The most that a request can take."""
+
+    prompt_tokens: int
+    reply_tokens: int  # of the longest reply
+    bounded: bool  # whether the model, or the request itself, allows no longer one
+    prompt_usd: float | None  # None: nobody knows the price
+    reply_token_usd: float | None  # the price of one more token of reply
+
+    def usd(self, reply_tokens: int) -> float | None:
+        """What it costs with a reply of so many tokens; None: nobody knows."""
+        if self.prompt_usd is None or self.reply_token_usd is None:
+            return None
+        return self.prompt_usd + reply_tokens * self.reply_token_usd
+
+
+@dataclass(frozen=True)
 class LiveModel:
     """A language model behind a service that litellm can talk to."""
 
@@ -54,32 +87,39 @@ class LiveModel:
     def ask(
         self,
         request: Mapping[str, Any],
+        account: Account,
         *,
-        bill: Callable[[Reply], None] = lambda reply: None,
         wanted: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Return the model's reply, trying again after faults that tend to pass.
 
         Args:
             request: `messages` and sampling settings such as `temperature`, in OpenAI's form.
-            bill: Called once with every reply that the service made, wanted or not. It may be
-                called from another thread, and after this function has returned.
+            account: What pays. Every attempt is entered before it is made; its cost when it is
+                known, which may be in another thread, and after this function has returned.
             wanted: Whether somebody still waits for the reply; asked several times a second.
 
         Raises:
+            Exhausted: The budget does not pay for a reply.
             Refusal: No reply came; the text says why.
             NobodyWaits: `wanted` said so.
         """
         litellm = _litellm()  # here, so that loading it does not count as the model's time
+        quote = self.quote(request)
 
-        def attempt() -> Reply:
-            reply = self._complete(litellm, request)
-            bill(reply)
+        def attempt(call: Call) -> Reply:
+            try:
+                reply = self._complete(litellm, _limited(request, call.max_tokens))
+            except Exception as error:
+                call.failed(billed=not _surely_unbilled(error))
+                raise
+            call.answered(reply)
             return reply
 
         for planned_wait in (*self.retry_waits, None):
             try:
-                return _await(attempt, self.timeout_seconds, wanted)
+                call = account.reserve(quote, wanted)
+                return _await(partial(attempt, call), self.timeout_seconds, wanted)
             except (Refusal, NobodyWaits):
                 raise
             except Exception as error:
@@ -90,6 +130,30 @@ class LiveModel:
                     self._refuse(error, f" It asks to be left alone for {pause:.0f} seconds.")
             _pause(pause, wanted)
         raise AssertionError("the last attempt either returns or raises")
+
+    def quote(self, request: Mapping[str, Any]) -> Quote:
+        """The most that `request` can take, before it is made."""
+        counted = _litellm().token_counter(model=self.model, messages=request["messages"])
+        prompt_tokens = math.ceil(PROMPT_MARGIN * counted)
+        prompt_usd, reply_token_usd = _prices(self.model, prompt_tokens)
+        limits = (
+            request.get("max_tokens"),
+            request.get("max_completion_tokens"),
+            _longest_reply(self.model),
+        )
+        known = [int(limit) for limit in limits if limit]
+        return Quote(
+            prompt_tokens=prompt_tokens,
+            reply_tokens=min(known, default=LONG_REPLY),
+            bounded=bool(known),
+            prompt_usd=prompt_usd,
+            reply_token_usd=reply_token_usd,
+        )
+
+    @property
+    def price_is_known(self) -> bool:
+        """Whether litellm knows what this model costs."""
+        return _prices(self.model, 1)[0] is not None
 
     def _complete(self, litellm: Any, request: Mapping[str, Any]) -> Reply:
         response = litellm.completion(
@@ -140,7 +204,37 @@ def _litellm() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.telemetry = False
+    litellm.disable_hf_tokenizer_download = True
     return litellm
+
+
+def _prices(model: str, prompt_tokens: int) -> tuple[float | None, float | None]:
+    """The price of so long a prompt, and of a token of the reply to it, in dollars."""
+    cost = _litellm().cost_per_token
+    try:
+        prompt_usd, token_usd = cost(model=model, prompt_tokens=prompt_tokens, completion_tokens=1)
+    except Exception:  # litellm raises bare Exceptions for models that it does not know
+        return None, None
+    return float(prompt_usd), float(token_usd)
+
+
+@lru_cache
+def _longest_reply(model: str) -> int | None:
+    """The model's limit, in tokens; None where litellm does not know it."""
+    try:
+        info = _litellm().get_model_info(model)
+    except Exception:  # as above
+        return None
+    limit = info.get("max_output_tokens") or info.get("max_tokens")
+    return None if limit is None else int(limit)
+
+
+def _limited(request: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:
+    """The request with no longer a reply than that; None: as it is."""
+    if max_tokens is None:
+        return dict(request)
+    rest = {name: value for name, value in request.items() if name != "max_completion_tokens"}
+    return {**rest, "max_tokens": max_tokens}
 
 
 def _price(litellm: Any, response: Any, model: str) -> float | None:
@@ -185,6 +279,20 @@ def _tends_to_pass(error: Exception) -> bool:
         return False
     status = getattr(error, "status_code", None)
     return isinstance(status, int) and (status == 429 or status >= 500)
+
+
+def _surely_unbilled(error: BaseException) -> bool:
+    """Whether the service refused the request, or never got it; else it may have made a reply."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and 400 <= status < 500 and status != 408:  # 408: a timeout
+        return True
+    cause: BaseException | None = error
+    while cause is not None:
+        # Those of httpx: an answer with an error status, and no connection at all.
+        if type(cause).__name__ in {"HTTPStatusError", "ConnectError", "ConnectTimeout"}:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _retry_after(error: Exception) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bonsai import figures
-from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary, is_failure, summarise
+from bonsai.budget import dollars
+from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary, summarise
 
 
 def write(results: Path) -> list[Path]:
@@ -54,6 +55,7 @@ def describe(sweep: SweepSummary, pictures: list[Path]) -> str:
     ]
     for template in sweep.templates:
         lines += _describe_template(template)
+    lines += _describe_budgets(sweep)
     lines += _describe_failures(sweep)
     if pictures:
         lines += ["## Figures", "", *(f"![{path.stem}]({path.name})\n" for path in pictures)]
@@ -96,16 +98,37 @@ def _row(idea: IdeaSummary) -> str:
             interval = f"{comparison.low:+.3f} to {comparison.high:+.3f}"
         if idea.adjusted_p is not None:
             p = f"{idea.adjusted_p:.3f}" if idea.adjusted_p >= 0.001 else "< 0.001"
-    cost = "unknown" if idea.cost_usd is None else f"${idea.cost_usd:.2f}"
+    usd = idea.spending.known_usd
+    cost = "unknown" if usd is None else f"${usd:.2f}"
     cells = [
         _escape(idea.idea.Name), f"**{idea.word}**", difference, interval, p, str(len(idea.runs)),
-        str(len(idea.failures)), f"{idea.run_seconds:.0f} s", str(idea.tokens), cost,
+        str(len(idea.failures)), f"{idea.run_seconds:.0f} s", str(idea.spending.tokens), cost,
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
 
+def _describe_budgets(sweep: SweepSummary) -> list[str]:
+    """What was spent, and which budget ended which idea."""
+    lines = []
+    spending = sweep.spending
+    if spending.tokens:
+        unknown = (
+            f"; the price of {spending.unpriced} calls is unknown, so they count in tokens only"
+            if spending.unpriced
+            else ""
+        )
+        lines.append(
+            f"Spent on the model: {spending.tokens:,} tokens, {dollars(spending.usd)}{unknown}."
+        )
+    for template, idea in sweep.ideas:
+        if idea.ended_by_budget:
+            where = _escape(f"{template.template.name}/{idea.idea.Name}")
+            lines.append(f"- {where}: {_escape(idea.ended_by_budget)}")
+    return ["## Budget", "", *lines, ""] if lines else []
+
+
 def _describe_failures(sweep: SweepSummary) -> list[str]:
-    failed = [entry for entry in sweep.entries if is_failure(entry)]
+    failed = [entry for entry in sweep.entries if entry.is_failure]
     if not failed:
         return ["Nothing failed.", ""]
     kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bonsai import contract
+from bonsai.budget import Limits
 from bonsai.contract import Idea
 from bonsai.sandbox import Mode
 
@@ -42,9 +43,10 @@ class Settings(BaseModel):
     seeds: list[int] | None = None  # None: each template's default
     confirm_seeds: Annotated[int, Field(ge=0)] = CONFIRM_SEEDS
     first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
-    budget_usd: float | None = None
     sandbox: Mode = "auto"
     limits: dict[str, float] = {}  # those that replace limits of the templates' prompt.json
+    budget: Limits = Limits()  # of the whole sweep
+    idea_budget: Limits = Limits()  # of each idea
     agent_seconds: float = 600.0  # the deadline of one reply
 
     def fresh_seeds(self) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bonsai import verdict
+from bonsai.budget import CALLS, Spending
 from bonsai.contract import Idea
 from bonsai.ledger import Entry, Ledger
 from bonsai.scores import Scores
@@ -20,6 +21,7 @@ class IdeaSummary:
 
     idea: Idea
     entries: list[Entry]
+    spending: Spending = field(default_factory=Spending)
     runs: dict[str, Scores] = field(default_factory=dict)
     best_run: str | None = None  # the run that was confirmed
     confirmed: Scores | None = None
@@ -30,7 +32,7 @@ class IdeaSummary:
     @property
     def failures(self) -> list[Entry]:
         """The steps that went wrong."""
-        return [entry for entry in self.entries if is_failure(entry)]
+        return [entry for entry in self.entries if entry.is_failure]
 
     @property
     def run_seconds(self) -> float:
@@ -38,14 +40,10 @@ class IdeaSummary:
         return sum(float(entry.data.get("run_seconds", 0.0)) for entry in self.entries)
 
     @property
-    def tokens(self) -> int:
-        """Tokens sent to the model and received from it."""
-        return int(self.entries[-1].data.get("tokens", 0)) if self.entries else 0
-
-    @property
-    def cost_usd(self) -> float | None:
-        """Money spent on the model; None where a price is unknown."""
-        return self.entries[-1].data.get("cost_usd", 0.0) if self.entries else 0.0
+    def ended_by_budget(self) -> str | None:
+        """Which budget ended it, as a sentence; None if none did."""
+        ends = (entry for entry in self.entries if entry.data.get("over") == "budget")
+        return next((entry.message for entry in ends), None)
 
 
 @dataclass
@@ -82,6 +80,7 @@ class SweepSummary:
     settings: Settings
     entries: list[Entry]
     templates: list[TemplateSummary]
+    spending: Spending
 
     @property
     def ideas(self) -> list[tuple[TemplateSummary, IdeaSummary]]:
@@ -92,13 +91,8 @@ class SweepSummary:
     def failures(self) -> Counter[str]:
         """How many steps went wrong, by kind."""
         return Counter(
-            str(entry.data.get("kind", entry.step)) for entry in self.entries if is_failure(entry)
+            str(entry.data.get("kind", entry.step)) for entry in self.entries if entry.is_failure
         )
-
-
-def is_failure(entry: Entry) -> bool:
-    """Whether this step went wrong; the closing line of an idea only repeats that."""
-    return not entry.ok and entry.step != "end"
 
 
 def summarise(results: Path) -> SweepSummary:
@@ -122,13 +116,15 @@ def summarise(results: Path) -> SweepSummary:
             template, _scores(base, "baseline"), _scores(base, "confirm"), base, ideas
         )
         templates.append(baseline)
-    sweep = SweepSummary(results, settings, entries, templates)
+    steps = [entry for entry in entries if entry.step not in CALLS]
+    sweep = SweepSummary(results, settings, steps, templates, Spending.of(entries))
     _judge(sweep)
     return sweep
 
 
 def _summarise_idea(idea: Idea, entries: list[Entry]) -> IdeaSummary:
-    summary = IdeaSummary(idea, entries)
+    steps = [entry for entry in entries if entry.step not in CALLS]
+    summary = IdeaSummary(idea, steps, Spending.of(entries))
     for entry in entries:
         if entry.ok and entry.step == "run":
             summary.runs[entry.data["run"]] = Scores.model_validate(entry.data["scores"])

@@ -14,13 +14,14 @@ from filelock import FileLock, Timeout
 from bonsai import agents, execute, report, sandbox
 from bonsai.baseline import BaselineLoop
 from bonsai.board import Board
+from bonsai.budget import Books
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
 from bonsai.executors import LocalExecutor
 from bonsai.gateway import Gateway, LiveModel
 from bonsai.idea_loop import Bench, IdeaLoop
 from bonsai.journal import Journal
-from bonsai.ledger import Entry, Ledger
+from bonsai.ledger import NO_STEP, Entry, Ledger
 from bonsai.prompts import Prompts
 from bonsai.runs import Machine
 from bonsai.settings import Settings
@@ -42,6 +43,7 @@ class Sweep:
         self.ledger = Ledger(results / "ledger.jsonl")
         self.cancel = threading.Event()
         self._done: dict[tuple[str, str], list[Entry]] = {}
+        self._books = Books()
 
     def run(self) -> None:
         """Do all that is not done yet, then write the summary and its figures.
@@ -66,14 +68,13 @@ class Sweep:
     def _work(self) -> None:
         entries = self.ledger.read()
         for entry in entries:
-            if entry.step != "fault":
+            if entry.index != NO_STEP:
                 self._done.setdefault((entry.template, entry.idea), []).append(entry)
-        spent = sum(
-            steps[-1].data.get("cost_usd") or 0.0 for (_, idea), steps in self._done.items() if idea
-        )
         live = None
         if self.settings.model is not None:
             live = LiveModel(self.settings.model, api_base=self.settings.api_base)
+            if not live.price_is_known:
+                self.board.say(f"the price of {live.model} is unknown: tokens are counted, not $")
         edit_format = self.settings.edit_format if self.settings.agent == "aider" else None
         agent = agents.make_agent(self.settings.agent, edit_format)
         templates = [
@@ -93,11 +94,15 @@ class Sweep:
                 self.board.add(template.name, name, template.scorer.primary, metric.better)
         for entry in entries:
             self.board.entry(entry)
+        self._books = Books(
+            self.ledger,
+            sweep=self.settings.budget,
+            idea=self.settings.idea_budget,
+            entries=entries,
+            on_entry=self.board.entry,
+        )
 
-        with (
-            Gateway(live, budget_usd=self.settings.budget_usd, spent_usd=spent) as gateway,
-            self.board,
-        ):
+        with Gateway(live, self._books) as gateway, self.board:
             work = []
             for template, ideas in templates:
                 loop = self._baseline_loop(template)
@@ -163,8 +168,12 @@ class Sweep:
             self._done.get((template, idea), []),
             on_live=on_live,
             on_step=lambda step: self.board.step(template, idea, step),
-            on_entry=self.board.entry,
+            on_entry=self._take,
         )
+
+    def _take(self, entry: Entry) -> None:
+        self._books.take(entry)
+        self.board.entry(entry)
 
     def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:
         """Do `work`; what goes wrong in it is recorded and ends this idea alone, until `resume`."""
@@ -179,7 +188,7 @@ class Sweep:
                 template=template.name,
                 idea=idea,
                 step="fault",
-                index=-1,
+                index=NO_STEP,
                 ok=False,
                 message=f"{type(error).__name__}: {error}",
             )

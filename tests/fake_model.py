@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,7 +38,7 @@ CUT = "an answer that breaks off"
 NOT_JSON = "an answer that is not JSON"
 NO_CHOICES = "an answer without a reply in it"
 
-Step = Says | Fails | str
+Step = Says | Fails | str | Callable[[dict[str, Any]], Says]  # the last: made for the request
 
 
 class FakeModel:
@@ -80,9 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         fake = self.server.fake
-        fake.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fake.bodies.append(body)
         fake.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
         step = fake.script.pop(0) if fake.script else Fails(418, message="the script is at its end")
+        if callable(step):
+            step = step(body)
         if isinstance(step, Says):
             self._send(200, json.dumps(_completion(step)))
         elif isinstance(step, Fails):

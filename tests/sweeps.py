@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bonsai.budget import CALLS
 from bonsai.ledger import Entry, Ledger
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -40,8 +41,9 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 
 
 def entries(results: Path, idea: str | None = None) -> list[Entry]:
-    """What the ledger holds, of one idea or of all."""
+    """What the ledger holds of one idea or of all, but for the calls of the model."""
     every = Ledger(results / "ledger.jsonl").read()
+    every = [entry for entry in every if entry.step not in CALLS]
     return every if idea is None else [entry for entry in every if entry.idea == idea]
 
 

@@ -22,7 +22,7 @@ def _board(width: int, terminal: bool) -> tuple[Board, io.StringIO]:
     return board, output
 
 
-def _work(board: Board, **money: object) -> None:
+def _work(board: Board) -> None:
     def entry(step: str, idea: str = "an_idea", ok: bool = True, **data: object) -> None:
         board.entry(
             Entry(time=9, seconds=3, template="digits", idea=idea, step=step, ok=ok, data=data)
@@ -30,9 +30,9 @@ def _work(board: Board, **money: object) -> None:
 
     entry("baseline", idea="", scores=SCORES)
     entry("end", idea="")
-    entry("run", scores={"means": {"accuracy": 92.5}}, **money)
-    entry("run", scores={"means": {"accuracy": 91.0}}, **money)
-    entry("smoke", ok=False, **money)
+    entry("run", scores={"means": {"accuracy": 92.5}})
+    entry("run", scores={"means": {"accuracy": 91.0}})
+    entry("smoke", ok=False)
     board.step("digits", "an_idea", "edit")
     board.step("digits", "another_idea", "run")
     board.line("digits", "another_idea", "seed 0 · 3/10 · 3 s gone, 7 s left")
@@ -58,10 +58,15 @@ def test_the_table_shows_where_each_idea_stands(width: int) -> None:
 
 def test_a_live_models_tokens_and_cost_are_shown_and_an_unknown_price_is_said() -> None:
     board, output = _board(100, terminal=True)
-    _work(board, tokens=1234, cost_usd=None)
+    _work(board)
+    for step, tokens in (("asking", 9999), ("spent", 1234)):
+        data = {"call": "a call", "tokens": tokens, "usd": None}
+        board.entry(
+            Entry(time=9, template="digits", idea="an_idea", step=step, index=-1, data=data)
+        )
     table = _table(board, output)
     assert {"tokens", "cost"} <= set(table["idea"])
-    assert table["an_idea"][-2:] == ["1234", "unknown"]
+    assert table["an_idea"] == ["edit", "2", "1", "92.5", "+2.5", "1234", "unknown"]
 
 
 def test_without_a_terminal_each_step_is_a_line_and_quiet_ones_are_left_out() -> None:

@@ -34,11 +34,11 @@ def live_model(fake: FakeModel, model: str = PRICED, **options: Any) -> LiveMode
 
 @contextmanager
 def conversation(
-    folder: Path, *script: Step, model: str = PRICED, budget: float | None = None, **options: Any
+    folder: Path, *script: Step, model: str = PRICED, **options: Any
 ) -> Iterator[tuple[FakeModel, Gateway, Session]]:
     with (
         FakeModel(*script).serving() as fake,
-        Gateway(live_model(fake, model, **options), budget_usd=budget) as gateway,
+        Gateway(live_model(fake, model, **options)) as gateway,
         gateway.session(folder) as session,
     ):
         yield fake, gateway, session
@@ -91,9 +91,9 @@ def test_a_reply_of_the_model_reaches_the_client(tmp_path: Path) -> None:
         assert fake.bodies[0]["messages"] == QUESTION
         assert fake.bodies[0]["temperature"] == 0.5
         assert "user" not in fake.bodies[0]
-        assert (session.exchanges, session.tokens_in, session.tokens_out) == (1, 1000, 100)
-        assert gateway.tokens == 1100
-        assert session.cost_usd == gateway.spent_usd == pytest.approx(PRICE)
+        assert session.exchanges == 1
+        for spending in (session.account.spending, gateway.books.spending):
+            assert (spending.tokens, spending.known_usd) == (1100, pytest.approx(PRICE))
         assert session.refusal is None
 
 
@@ -124,8 +124,9 @@ def test_clients_can_list_the_model(tmp_path: Path) -> None:
 def test_an_unknown_price_is_said_and_not_guessed(tmp_path: Path) -> None:
     with conversation(tmp_path, Says("hello"), model=UNPRICED) as (_, gateway, session):
         ask(session)
-        assert session.cost_usd is None
-        assert (gateway.spent_usd, gateway.unpriced, gateway.tokens) == (0.0, 1, 1100)
+        assert session.account.spending.known_usd is None
+        spending = gateway.books.spending
+        assert (spending.usd, spending.unpriced, spending.tokens) == (0.0, 1, 1100)
 
 
 def test_addresses_are_secret_and_end_with_the_session(tmp_path: Path) -> None:
@@ -236,24 +237,6 @@ def test_an_agent_that_hung_up_is_not_waited_for(tmp_path: Path) -> None:
         assert session.refusal is None
 
 
-def test_a_spent_budget_stops_before_the_next_request(tmp_path: Path) -> None:
-    script = [Says("first"), Says("second"), Says("never said")]
-    with conversation(tmp_path, *script, budget=1.5 * PRICE) as (fake, _, session):
-        ask(session)
-        ask(session)  # begun below the limit
-        assert "budget is spent" in refusal_of(session)
-        assert len(fake.bodies) == 2
-
-
-def test_a_resumed_sweep_remembers_what_was_spent(tmp_path: Path) -> None:
-    with (
-        FakeModel(Says("never said")).serving() as fake,
-        Gateway(live_model(fake), budget_usd=1.0, spent_usd=1.0) as gateway,
-        gateway.session(tmp_path) as session,
-    ):
-        assert "$1.00 of $1.00" in refusal_of(session)
-
-
 def test_several_ideas_ask_at_once(tmp_path: Path) -> None:
     script = [Says("hello")] * 24
     with conversation(tmp_path / "0", *script) as (_, gateway, _):
@@ -269,8 +252,8 @@ def test_several_ideas_ask_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert [session.exchanges for session in sessions] == [3] * 8
-        assert gateway.spent_usd == pytest.approx(24 * PRICE)
-        assert gateway.tokens == 24 * 1100
+        assert gateway.books.spending.usd == pytest.approx(24 * PRICE)
+        assert gateway.books.spending.tokens == 24 * 1100
 
 
 def test_a_cassette_is_played_in_order_and_ends(tmp_path: Path) -> None:
@@ -279,7 +262,8 @@ def test_a_cassette_is_played_in_order_and_ends(tmp_path: Path) -> None:
     with Gateway(None) as gateway, gateway.session(tmp_path / "log", cassette=tape) as session:
         assert [ask(session), ask(session)] == ["plan", "edit"]
         assert "no more replies" in refusal_of(session)
-        assert (session.exchanges, session.tokens_in, session.cost_usd) == (2, 0, 0.0)
+        assert (session.exchanges, session.over) == (2, "cassette")
+        assert session.account.spending.tokens == 0
 
 
 def test_a_resumed_cassette_skips_what_was_played(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import json
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bonsai.summary import summarise
 from tests import sweeps
 from tests.fake_model import HANGS, Fails, FakeModel, Says
 
@@ -65,10 +67,10 @@ def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path)
     ]
     assert set(model.keys) == {KEY}, "the gateway has the key"
     last = sweeps.entries(results, "never_recorded")[-1]
-    assert last.data["tokens"] == 4 * 1100
     assert last.data["exchanges"] == 4
-    assert last.data["cost_usd"] is None, "the price of this model is unknown, and that is said"
-    assert "unknown" in (results / "summary.md").read_text()
+    assert output.count("the price of openai/anything is unknown") == 1
+    spent = "4,400 tokens, $0.00; the price of 4 calls is unknown, so they count in tokens only"
+    assert spent in (results / "summary.md").read_text()
     kept = [path for path in results.rglob("*") if path.is_file()]
     assert not [path for path in kept if KEY.encode() in path.read_bytes()]
     assert KEY not in output
@@ -97,12 +99,16 @@ def test_what_a_live_model_said_is_a_cassette(tmp_path: Path) -> None:
 
 
 def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
-    """gpt-4o's price is known; after two replies of 1,100 tokens $0.005 are spent."""
-    model = FakeModel(Says(PLAN), Says(EDIT), Says(EDIT.replace("60", "300").replace("300", "9")))
+    """gpt-4o's price is known; its second reply takes as long as what is left allows."""
+
+    def at_length(body: dict[str, Any]) -> Says:
+        return Says(EDIT, tokens_out=body["max_tokens"])
+
+    model = FakeModel(Says(PLAN), at_length, Says(EDIT.replace("300", "9")))
     with model.serving():
         done = sweeps.run(
             *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
-            *("--model", "openai/gpt-4o", "--api-base", model.url, "--budget-usd", "0.005"),
+            *("--model", "openai/gpt-4o", "--api-base", model.url, "--idea-budget-usd", "0.1"),
             *NO_VERDICT,
             cwd=tmp_path,
             OPENAI_API_KEY=KEY,
@@ -111,10 +117,16 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     entries = sweeps.entries(tmp_path / "res", "never_recorded")
     assert len(model.bodies) == 2, "refused before the call, not after"
     refused = next(entry for entry in entries if not entry.ok)
-    assert refused.message.startswith("The budget is spent")
+    assert refused.message.startswith("The idea's budget is spent: $0.0")
+    assert not refused.is_failure
     assert [entry.data["run"] for entry in entries if entry.step == "run"] == ["run_1"]
-    assert entries[-1].ok
-    assert 0.005 <= entries[-1].data["cost_usd"] < 0.02
+    assert sweeps.story(entries)[-3:] == [("write_up", False), ("plots", True), ("end", True)]
+    assert entries[-1].message == f"1 run finished; {refused.message}"
+    spending = summarise(tmp_path / "res").spending
+    assert 0.08 < spending.usd <= 0.1
+    summary = (tmp_path / "res" / "summary.md").read_text()
+    assert "never\\_recorded: The idea's budget is spent" in summary
+    assert "Nothing failed" in summary
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,357 @@
+"""What a sweep and each of its ideas may use up, and have used up: money, tokens, hours.
+
+Every call of the model is two entries in the ledger: `asking`, with the most that it can take, is
+on the disk before the call is made, and `spent`, with what it took, as soon as that is known. All
+totals are sums over these entries, so a crash loses none: a call without an end counts in full.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bonsai.ledger import NO_STEP, Entry, Ledger
+from bonsai.live import GLANCE_SECONDS, LONG_REPLY, Exhausted, NobodyWaits, Quote, Reply
+
+ASKING, SPENT = "asking", "spent"
+CALLS = (ASKING, SPENT)  # the entries of this module
+USEFUL_REPLY = 256  # tokens; what cannot buy as many is no longer spent
+PATIENCE_SECONDS = 300.0  # the longest wait for other calls to give back what they do not need
+
+
+class Limits(BaseModel):
+    """The most that may be used up; None: no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    usd: Annotated[float | None, Field(ge=0)] = None
+    tokens: Annotated[int | None, Field(ge=0)] = None  # sent and received together
+    hours: Annotated[float | None, Field(ge=0)] = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What calls of the model take."""
+
+    tokens: int
+    usd: float | None  # None: nobody knows the price
+
+
+@dataclass
+class Spending:
+    """What has been used up, as the entries of an idea, or of a whole sweep, tell.
+
+    Attributes:
+        tokens: sent and received, in all calls whose end is known.
+        usd: the money that those cost, as far as prices are known.
+        unpriced: those of them whose price nobody knows.
+        seconds: the time that steps took.
+        open: what calls may take at most whose end is not known, by their names.
+    """
+
+    tokens: int = 0
+    usd: float = 0.0
+    unpriced: int = 0
+    seconds: float = 0.0
+    open: dict[str, Cost] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Spending:
+        """Add up entries of a ledger that nobody writes to any more: open calls count in full."""
+        spending = cls()
+        for entry in entries:
+            spending.take(entry)
+        for cost in spending.open.values():
+            spending._add(cost)
+        spending.open.clear()
+        return spending
+
+    def take(self, entry: Entry) -> None:
+        """Add an entry, of whatever kind."""
+        if entry.step == ASKING:
+            self.open[entry.data["call"]] = _cost(entry)
+        elif entry.step == SPENT:
+            self.open.pop(entry.data["call"], None)
+            self._add(_cost(entry))
+        elif entry.index != NO_STEP:
+            self.seconds += entry.seconds
+
+    @property
+    def known_usd(self) -> float | None:
+        """The money; None where a price is unknown."""
+        return None if self.unpriced else self.usd
+
+    @property
+    def at_most(self) -> Cost:
+        """What is gone if every open call takes all that it may."""
+        open_calls = self.open.values()
+        return Cost(
+            self.tokens + sum(cost.tokens for cost in open_calls),
+            self.usd + sum(cost.usd or 0.0 for cost in open_calls),
+        )
+
+    def _add(self, cost: Cost) -> None:
+        self.tokens += cost.tokens
+        self.usd += cost.usd or 0.0
+        self.unpriced += cost.usd is None
+
+
+class Books:
+    """The budgets of a sweep and of its ideas; safe to use from several threads."""
+
+    def __init__(
+        self,
+        ledger: Ledger | None = None,
+        *,
+        sweep: Limits | None = None,
+        idea: Limits | None = None,
+        entries: Iterable[Entry] = (),
+        on_entry: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
+        """Open the books where `entries` left them.
+
+        Args:
+            ledger: where calls are recorded; None: they are counted and not kept.
+            sweep: the limits of the whole sweep; of its hours, those before a resume count too.
+            idea: the limits of each idea.
+            entries: what the ledger holds. Calls that a crash left open are closed at their most.
+            on_entry: called with every entry that the books make.
+        """
+        self.sweep = sweep or Limits()
+        self.idea = idea or Limits()
+        self.spending = Spending()  # of the whole sweep
+        self._ideas: dict[tuple[str, str], Spending] = defaultdict(Spending)
+        self._ledger = ledger
+        self._on_entry = on_entry
+        self._changed = threading.Condition(threading.RLock())
+        self._began = time.monotonic()
+        entries = list(entries)
+        self._seconds_before = seconds_at_work(entries)
+        for entry in entries:
+            self.take(entry)
+        for (template, name), spending in list(self._ideas.items()):
+            for call, cost in list(spending.open.items()):
+                message = "no end of this call is known, so it counts in full"
+                self._enter(SPENT, template, name, message, call, cost)
+
+    def account(self, template: str, idea: str) -> Account:
+        """What one idea does with the books."""
+        return Account(self, template, idea)
+
+    def take(self, entry: Entry) -> None:
+        """Add an entry of the ledger, of whatever kind."""
+        with self._changed:
+            self.spending.take(entry)
+            self._ideas[entry.template, entry.idea].take(entry)
+            self._changed.notify_all()
+
+    def _enter(
+        self, step: str, template: str, idea: str, message: str, call: str, cost: Cost, **more: Any
+    ) -> None:
+        data = {"call": call, "tokens": cost.tokens, "usd": cost.usd, **more}
+        fields: dict[str, Any] = {
+            "template": template, "idea": idea, "step": step, "index": NO_STEP,
+            "message": message, "data": data,
+        }  # fmt: skip
+        with self._changed:
+            entry = (
+                self._ledger.append(**fields) if self._ledger else Entry(time=time.time(), **fields)
+            )
+            self.take(entry)
+        self._on_entry(entry)
+
+
+@dataclass(frozen=True)
+class Account:
+    """One idea's part of the books; made by `Books.account`."""
+
+    books: Books
+    template: str
+    idea: str
+
+    @property
+    def spending(self) -> Spending:
+        """What the idea has used up."""
+        return self.books._ideas[self.template, self.idea]
+
+    def time_is_up(self) -> str | None:
+        """Why nothing more should be begun, as a sentence; None while there is time."""
+        books = self.books
+        sweep_seconds = books._seconds_before + time.monotonic() - books._began
+        for whose, limits, seconds in (
+            ("sweep", books.sweep, sweep_seconds),
+            ("idea", books.idea, self.spending.seconds),
+        ):
+            if limits.hours is not None and seconds >= limits.hours * 3600:
+                return f"The {whose}'s budget of {limits.hours:g} h is over."
+        return None
+
+    def reserve(self, quote: Quote, wanted: Callable[[], bool] = lambda: True) -> Call:
+        """Set aside the most that a request can take, and say how long its reply may be.
+
+        Where what is left does not pay for the longest reply, the reply must be shorter. Where that
+        is only because of other calls that are open, their end is waited for: they hardly ever take
+        all that they may.
+
+        Args:
+            quote: what the request can take.
+            wanted: whether somebody still waits for the reply; asked several times a second.
+
+        Raises:
+            Exhausted: Not even a short reply can be paid for.
+            NobodyWaits: `wanted` said so.
+        """
+        books, changed = self.books, self.books._changed
+        purses = [
+            Purse("sweep", books.sweep, books.spending),
+            Purse("idea", books.idea, self.spending),
+        ]
+        short = min(USEFUL_REPLY, quote.reply_tokens)
+        long = min(LONG_REPLY, quote.reply_tokens)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while wanted():
+            with changed:
+                now, tightest = min(
+                    ((purse.buys(quote, with_open_calls=True), purse) for purse in purses),
+                    key=itemgetter(0),
+                )
+                later = min(purse.buys(quote, with_open_calls=False) for purse in purses)
+                may_grow = later > now and later >= short and time.monotonic() < until
+                if now >= (long if may_grow else short):
+                    return self._open(quote, min(now, quote.reply_tokens))
+                if not may_grow:
+                    raise Exhausted(tightest.refusal(quote, short), "budget")
+                changed.wait(GLANCE_SECONDS)
+        raise NobodyWaits
+
+    def _open(self, quote: Quote, reply_tokens: float) -> Call:
+        tokens = int(reply_tokens)
+        limited = any(
+            limits.usd is not None or limits.tokens is not None
+            for limits in (self.books.sweep, self.books.idea)
+        )
+        must_be_told = tokens < quote.reply_tokens or (limited and not quote.bounded)
+        most = Cost(quote.prompt_tokens + tokens, quote.usd(tokens))
+        call = Call(self, secrets.token_hex(8), most, tokens if must_be_told else None)
+        self._enter(ASKING, f"at most {describe(most)}", call.name, most)
+        return call
+
+    def _enter(self, step: str, message: str, call: str, cost: Cost, **more: Any) -> None:
+        self.books._enter(step, self.template, self.idea, message, call, cost, **more)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the model that is paid for; made by `Account.reserve`, and ended once.
+
+    Attributes:
+        name: what the ledger calls it.
+        most: what was set aside for it.
+        max_tokens: the longest reply that the model may be asked for; None: it need not be told.
+    """
+
+    account: Account
+    name: str
+    most: Cost
+    max_tokens: int | None
+
+    def answered(self, reply: Reply) -> None:
+        """Enter what a reply took. What the service does not say counts in full."""
+        tokens = reply.tokens_in + reply.tokens_out
+        usd = self.most.usd if reply.cost_usd is None else reply.cost_usd
+        took = Cost(tokens, usd) if tokens else self.most
+        self.account._enter(
+            SPENT, describe(took), self.name, took,
+            tokens_in=reply.tokens_in, tokens_out=reply.tokens_out,
+        )  # fmt: skip
+
+    def failed(self, *, billed: bool) -> None:
+        """Enter that there is no reply; if the service may have made one, all counts as spent."""
+        message = "no reply, and perhaps billed: counts in full" if billed else "no reply, no bill"
+        took = self.most if billed else Cost(0, 0.0)
+        self.account._enter(SPENT, message, self.name, took)
+
+
+@dataclass(frozen=True)
+class Purse:
+    """One budget and what is left in it."""
+
+    whose: str
+    limits: Limits
+    spending: Spending
+
+    def buys(self, quote: Quote, with_open_calls: bool) -> float:
+        """How many tokens of reply can be paid for; negative if not even the prompt can."""
+        used = self._used(with_open_calls)
+        room = math.inf
+        if self.limits.tokens is not None:
+            room = self.limits.tokens - used.tokens - quote.prompt_tokens
+        if self.limits.usd is not None:
+            if quote.prompt_usd is None or quote.reply_token_usd is None:
+                return -math.inf
+            left = self.limits.usd - (used.usd or 0.0) - quote.prompt_usd
+            price = quote.reply_token_usd
+            room = min(room, left / price if price else math.copysign(math.inf, left))
+        return room if math.isinf(room) else math.floor(room)
+
+    def refusal(self, quote: Quote, short: int) -> str:
+        """Why the request gets no reply, as a sentence."""
+        used, usd = self._used(True), quote.usd(short)
+        if self.limits.usd is not None and usd is None:
+            return (
+                f"The {self.whose}'s budget is in dollars, but the price of this model is unknown."
+            )
+        parts = []
+        if self.limits.usd is not None and (used.usd or 0.0) + (usd or 0.0) > self.limits.usd:
+            parts.append(
+                f"{dollars(used.usd or 0.0)} of {dollars(self.limits.usd)} are used, and even a "
+                f"short reply could cost {dollars(usd or 0.0)}"
+            )
+        tokens = quote.prompt_tokens + short
+        if self.limits.tokens is not None and used.tokens + tokens > self.limits.tokens:
+            parts.append(
+                f"{used.tokens:,} of {self.limits.tokens:,} tokens are used, and even a short "
+                f"reply could take {tokens:,}"
+            )
+        return f"The {self.whose}'s budget is spent: {'; '.join(parts)}."
+
+    def _used(self, with_open_calls: bool) -> Cost:
+        spending = self.spending
+        return spending.at_most if with_open_calls else Cost(spending.tokens, spending.usd)
+
+
+def seconds_at_work(entries: Iterable[Entry]) -> float:
+    """The wall-clock seconds during which anything was done, over all resumes.
+
+    Pauses between them do not count, nor does it matter if the clock was set in one.
+    """
+    spans = sorted((entry.time - entry.seconds, entry.time) for entry in entries)
+    total, until = 0.0, -math.inf
+    for start, end in spans:
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def describe(cost: Cost) -> str:
+    """A cost for people."""
+    price = "price unknown" if cost.usd is None else dollars(cost.usd)
+    return f"{cost.tokens:,} tokens, {price}"
+
+
+def dollars(usd: float) -> str:
+    """Money for people; small sums with more digits."""
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+
+
+def _cost(entry: Entry) -> Cost:
+    return Cost(entry.data["tokens"], entry.data["usd"])
