@@ -14,7 +14,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -132,40 +131,39 @@ class Books:
         self._ideas: dict[tuple[str, str], Spending] = defaultdict(Spending)
         self._ledger = ledger
         self._on_entry = on_entry
-        self._changed = threading.Condition(threading.RLock())
+        self.changed = threading.Condition(threading.RLock())
         self._began = time.monotonic()
         entries = list(entries)
         self._seconds_before = seconds_at_work(entries)
         for entry in entries:
             self.take(entry)
-        for (template, name), spending in list(self._ideas.items()):
-            for call, cost in list(spending.open.items()):
+        for template, name in list(self._ideas):
+            account = self.account(template, name)
+            for call, cost in list(account.spending.open.items()):
                 message = "no end of this call is known, so it counts in full"
-                self._enter(SPENT, template, name, message, call, cost)
+                account.enter(SPENT, message, call, cost)
 
     def account(self, template: str, idea: str) -> Account:
         """What one idea does with the books."""
-        return Account(self, template, idea)
+        with self.changed:
+            return Account(self, template, idea, self._ideas[template, idea])
+
+    @property
+    def seconds(self) -> float:
+        """How long the sweep has been at work, over all resumes."""
+        return self._seconds_before + time.monotonic() - self._began
 
     def take(self, entry: Entry) -> None:
         """Add an entry of the ledger, of whatever kind."""
-        with self._changed:
+        with self.changed:
             self.spending.take(entry)
             self._ideas[entry.template, entry.idea].take(entry)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
-    def _enter(
-        self, step: str, template: str, idea: str, message: str, call: str, cost: Cost, **more: Any
-    ) -> None:
-        data = {"call": call, "tokens": cost.tokens, "usd": cost.usd, **more}
-        fields: dict[str, Any] = {
-            "template": template, "idea": idea, "step": step, "index": NO_STEP,
-            "message": message, "data": data,
-        }  # fmt: skip
-        with self._changed:
-            entry = (
-                self._ledger.append(**fields) if self._ledger else Entry(time=time.time(), **fields)
-            )
+    def enter(self, **fields: Any) -> None:
+        """Make an entry, and have it on the disk before returning."""
+        with self.changed:
+            entry = self._ledger.append(**fields) if self._ledger else Entry(time=0.0, **fields)
             self.take(entry)
         self._on_entry(entry)
 
@@ -177,18 +175,13 @@ class Account:
     books: Books
     template: str
     idea: str
-
-    @property
-    def spending(self) -> Spending:
-        """What the idea has used up."""
-        return self.books._ideas[self.template, self.idea]
+    spending: Spending  # what the idea has used up
 
     def time_is_up(self) -> str | None:
         """Why nothing more should be begun, as a sentence; None while there is time."""
         books = self.books
-        sweep_seconds = books._seconds_before + time.monotonic() - books._began
         for whose, limits, seconds in (
-            ("sweep", books.sweep, sweep_seconds),
+            ("sweep", books.sweep, books.seconds),
             ("idea", books.idea, self.spending.seconds),
         ):
             if limits.hours is not None and seconds >= limits.hours * 3600:
@@ -210,43 +203,54 @@ class Account:
             Exhausted: Not even a short reply can be paid for.
             NobodyWaits: `wanted` said so.
         """
-        books, changed = self.books, self.books._changed
-        purses = [
-            Purse("sweep", books.sweep, books.spending),
-            Purse("idea", books.idea, self.spending),
-        ]
+        purses = self._purses()
         short = min(USEFUL_REPLY, quote.reply_tokens)
         long = min(LONG_REPLY, quote.reply_tokens)
         until = time.monotonic() + PATIENCE_SECONDS
         while wanted():
-            with changed:
-                now, tightest = min(
-                    ((purse.buys(quote, with_open_calls=True), purse) for purse in purses),
-                    key=itemgetter(0),
-                )
-                later = min(purse.buys(quote, with_open_calls=False) for purse in purses)
-                may_grow = later > now and later >= short and time.monotonic() < until
-                if now >= (long if may_grow else short):
-                    return self._open(quote, min(now, quote.reply_tokens))
+            with self.books.changed:
+                now = [purse.buys(quote) for purse in purses]
+                later = [purse.buys(quote, before_open_calls=True) for purse in purses]
+                reply_tokens = min([*now, quote.reply_tokens])
+                may_grow = later != now and min(later) >= short and time.monotonic() < until
+                if reply_tokens >= (long if may_grow else short):
+                    return self._open(quote, reply_tokens, limited=bool(purses))
                 if not may_grow:
+                    tightest = purses[now.index(reply_tokens)]
                     raise Exhausted(tightest.refusal(quote, short), "budget")
-                changed.wait(GLANCE_SECONDS)
+                self.books.changed.wait(GLANCE_SECONDS)
         raise NobodyWaits
 
-    def _open(self, quote: Quote, reply_tokens: float) -> Call:
-        tokens = int(reply_tokens)
-        limited = any(
-            limits.usd is not None or limits.tokens is not None
-            for limits in (self.books.sweep, self.books.idea)
-        )
-        must_be_told = tokens < quote.reply_tokens or (limited and not quote.bounded)
-        most = Cost(quote.prompt_tokens + tokens, quote.usd(tokens))
-        call = Call(self, secrets.token_hex(8), most, tokens if must_be_told else None)
-        self._enter(ASKING, f"at most {describe(most)}", call.name, most)
+    def _purses(self) -> list[Purse]:
+        books = self.books
+        return [
+            Purse(whose, unit, limit, spending)
+            for whose, limits, spending in (
+                ("sweep", books.sweep, books.spending),
+                ("idea", books.idea, self.spending),
+            )
+            for unit, limit in (("usd", limits.usd), ("tokens", limits.tokens))
+            if limit is not None
+        ]
+
+    def _open(self, quote: Quote, reply_tokens: int, limited: bool) -> Call:
+        must_be_told = reply_tokens < quote.reply_tokens or (limited and not quote.bounded)
+        most = Cost(quote.prompt_tokens + reply_tokens, quote.usd(reply_tokens))
+        call = Call(self, secrets.token_hex(8), most, reply_tokens if must_be_told else None)
+        self.enter(ASKING, f"at most {describe(most)}", call.name, most)
         return call
 
-    def _enter(self, step: str, message: str, call: str, cost: Cost, **more: Any) -> None:
-        self.books._enter(step, self.template, self.idea, message, call, cost, **more)
+    def enter(self, step: str, message: str, call: str, cost: Cost, **more: int) -> None:
+        """Record the beginning or the end of a call."""
+        data = {"call": call, "tokens": cost.tokens, "usd": cost.usd, **more}
+        self.books.enter(
+            template=self.template,
+            idea=self.idea,
+            step=step,
+            index=NO_STEP,
+            message=message,
+            data=data,
+        )
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,7 @@ class Call:
         tokens = reply.tokens_in + reply.tokens_out
         usd = self.most.usd if reply.cost_usd is None else reply.cost_usd
         took = Cost(tokens, usd) if tokens else self.most
-        self.account._enter(
+        self.account.enter(
             SPENT, describe(took), self.name, took,
             tokens_in=reply.tokens_in, tokens_out=reply.tokens_out,
         )  # fmt: skip
@@ -278,55 +282,53 @@ class Call:
         """Enter that there is no reply; if the service may have made one, all counts as spent."""
         message = "no reply, and perhaps billed: counts in full" if billed else "no reply, no bill"
         took = self.most if billed else Cost(0, 0.0)
-        self.account._enter(SPENT, message, self.name, took)
+        self.account.enter(SPENT, message, self.name, took)
 
 
 @dataclass(frozen=True)
 class Purse:
-    """One budget and what is left in it."""
+    """One budget of money or tokens, and what is left in it."""
 
     whose: str
-    limits: Limits
+    unit: str  # "usd" or "tokens"
+    limit: float
     spending: Spending
 
-    def buys(self, quote: Quote, with_open_calls: bool) -> float:
+    def buys(self, quote: Quote, before_open_calls: bool = False) -> int:
         """How many tokens of reply can be paid for; negative if not even the prompt can."""
-        used = self._used(with_open_calls)
-        room = math.inf
-        if self.limits.tokens is not None:
-            room = self.limits.tokens - used.tokens - quote.prompt_tokens
-        if self.limits.usd is not None:
-            if quote.prompt_usd is None or quote.reply_token_usd is None:
-                return -math.inf
-            left = self.limits.usd - (used.usd or 0.0) - quote.prompt_usd
-            price = quote.reply_token_usd
-            room = min(room, left / price if price else math.copysign(math.inf, left))
-        return room if math.isinf(room) else math.floor(room)
+        left, price = self.limit - self._used(before_open_calls), 1.0
+        if self.unit == "tokens":
+            left -= quote.prompt_tokens
+        elif quote.prompt_usd is None or quote.reply_token_usd is None:
+            return -1
+        else:
+            left, price = left - quote.prompt_usd, quote.reply_token_usd
+        if price > 0:
+            return math.floor(left / price)
+        return quote.reply_tokens if left >= 0 else -1
 
-    def refusal(self, quote: Quote, short: int) -> str:
-        """Why the request gets no reply, as a sentence."""
-        used, usd = self._used(True), quote.usd(short)
-        if self.limits.usd is not None and usd is None:
+    def refusal(self, quote: Quote, reply_tokens: int) -> str:
+        """Why there will not even be a reply of so many tokens, as a sentence."""
+        head = f"The {self.whose}'s budget is spent: "
+        used = self._used()
+        if self.unit == "tokens":
+            tokens = quote.prompt_tokens + reply_tokens
             return (
-                f"The {self.whose}'s budget is in dollars, but the price of this model is unknown."
+                f"{head}{used:,} of {self.limit:,} tokens are used, and even a short reply could "
+                f"take {tokens:,}."
             )
-        parts = []
-        if self.limits.usd is not None and (used.usd or 0.0) + (usd or 0.0) > self.limits.usd:
-            parts.append(
-                f"{dollars(used.usd or 0.0)} of {dollars(self.limits.usd)} are used, and even a "
-                f"short reply could cost {dollars(usd or 0.0)}"
-            )
-        tokens = quote.prompt_tokens + short
-        if self.limits.tokens is not None and used.tokens + tokens > self.limits.tokens:
-            parts.append(
-                f"{used.tokens:,} of {self.limits.tokens:,} tokens are used, and even a short "
-                f"reply could take {tokens:,}"
-            )
-        return f"The {self.whose}'s budget is spent: {'; '.join(parts)}."
+        usd = quote.usd(reply_tokens)
+        if usd is None:
+            return f"The {self.whose}'s budget is in dollars, but this model's price is unknown."
+        return (
+            f"{head}{dollars(used)} of {dollars(self.limit)} are used, and even a short reply "
+            f"could cost {dollars(usd)}."
+        )
 
-    def _used(self, with_open_calls: bool) -> Cost:
+    def _used(self, before_open_calls: bool = False) -> float:
         spending = self.spending
-        return spending.at_most if with_open_calls else Cost(spending.tokens, spending.usd)
+        used = Cost(spending.tokens, spending.usd) if before_open_calls else spending.at_most
+        return used.tokens if self.unit == "tokens" else used.usd or 0.0
 
 
 def seconds_at_work(entries: Iterable[Entry]) -> float:

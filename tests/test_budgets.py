@@ -254,7 +254,7 @@ def test_an_unknown_price_is_counted_in_tokens(tmp_path: Path) -> None:
 
 def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
     with gateway_to(model=UNPRICED, sweep=Limits(usd=1)) as (fake, gateway):
-        assert "the price of this model is unknown" in refusal(session_of(gateway, tmp_path))
+        assert "this model's price is unknown" in refusal(session_of(gateway, tmp_path))
         assert fake.bodies == []
 
 
