@@ -27,7 +27,7 @@ USEFUL_REPLY = 256  # tokens; what cannot buy as many is no longer spent
 PATIENCE_SECONDS = 300.0  # the longest wait for other calls to give back what they do not need
 
 
-class Limits(BaseModel):
+class Budget(BaseModel):
     """The most that may be used up; None: no limit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -111,8 +111,8 @@ class Books:
         self,
         ledger: Ledger | None = None,
         *,
-        sweep: Limits | None = None,
-        idea: Limits | None = None,
+        sweep: Budget | None = None,
+        idea: Budget | None = None,
         entries: Iterable[Entry] = (),
         on_entry: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
@@ -125,8 +125,8 @@ class Books:
             entries: what the ledger holds. Calls that a crash left open are closed at their most.
             on_entry: called with every entry that the books make.
         """
-        self.sweep = sweep or Limits()
-        self.idea = idea or Limits()
+        self.sweep = sweep or Budget()
+        self.idea = idea or Budget()
         self.spending = Spending()  # of the whole sweep
         self._ideas: dict[tuple[str, str], Spending] = defaultdict(Spending)
         self._ledger = ledger

@@ -277,7 +277,7 @@ def run(
       bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
     """
     from bonsai import template as library
-    from bonsai.budget import Limits
+    from bonsai.budget import Budget
     from bonsai.execute import cores
     from bonsai.live import LiveModel
     from bonsai.settings import Assignment, Settings
@@ -303,8 +303,8 @@ def run(
         max_runs=max_runs, max_tries=max_tries, workers=workers,
         threads=max(1, cores() // workers), data=data, seeds=_parse_seeds(seeds),
         confirm_seeds=confirm_seeds, sandbox=sandbox.value, limits=_parse_limits(limit or []),
-        budget=Limits(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
-        idea_budget=Limits(
+        budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
+        idea_budget=Budget(
             usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours
         ),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),

@@ -220,9 +220,10 @@ def _group(leader: int) -> list[psutil.Process]:
 
 
 def last_line(text: str) -> str:
-    """The last line that holds something."""
+    """The last line that holds something, without what a terminal would obey."""
     lines = text.strip().splitlines()
-    return lines[-1].strip()[:300] if lines else "(nothing)"
+    line = lines[-1].strip()[:300] if lines else "(nothing)"
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def cores() -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bonsai import contract
-from bonsai.budget import Limits
+from bonsai.budget import Budget
 from bonsai.contract import Idea
 from bonsai.sandbox import Mode
 
@@ -45,8 +45,8 @@ class Settings(BaseModel):
     first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
     sandbox: Mode = "auto"
     limits: dict[str, float] = {}  # those that replace limits of the templates' prompt.json
-    budget: Limits = Limits()  # of the whole sweep
-    idea_budget: Limits = Limits()  # of each idea
+    budget: Budget = Budget()  # of the whole sweep
+    idea_budget: Budget = Budget()  # of each idea
     agent_seconds: float = 600.0  # the deadline of one reply
 
     def fresh_seeds(self) -> list[int]:

@@ -218,14 +218,15 @@ def test_an_agent_is_stopped_at_its_deadline(workspace: Path, name: str) -> None
     assert result.edited == ()
 
 
-@pytest.mark.skipif(not aider.CAN_FORK, reason="watched where processes can be forked")
+@pytest.mark.skipif(not aider_module.CAN_FORK, reason="watched where processes can be forked")
 def test_aider_is_stopped_when_it_takes_too_much(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent = make_agent("aider")
     with cassette(workspace, "loaded") as session:
         edit(agent, workspace, session)
-    monkeypatch.setattr(aider, "LIMITS", aider.LIMITS.model_copy(update={"memory_gb": 0.01}))
+    little = aider_module.LIMITS.model_copy(update={"memory_gb": 0.01})
+    monkeypatch.setattr(aider_module, "LIMITS", little)
     with live(workspace, HANGS) as (_, session):
         result = agent.edit(workspace, "Make it wider.", FILES, session, 20.0)
     assert "The agent was stopped because it took" in (result.problem or "")

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bonsai.budget import ASKING, SPENT, USEFUL_REPLY, Books, Limits, Spending, seconds_at_work
+from bonsai.budget import ASKING, SPENT, USEFUL_REPLY, Books, Budget, Spending, seconds_at_work
 from bonsai.cli import app
 from bonsai.gateway import Gateway, LiveModel, Session
 from bonsai.ledger import NO_STEP, Entry, Ledger
@@ -67,8 +67,8 @@ class Service:
 def gateway_to(
     *script: Step,
     model: str = PRICED,
-    sweep: Limits | None = None,
-    idea: Limits | None = None,
+    sweep: Budget | None = None,
+    idea: Budget | None = None,
     ledger: Ledger | None = None,
     **options: Any,
 ) -> Iterator[tuple[FakeModel, Gateway]]:
@@ -117,7 +117,7 @@ def test_many_ideas_at_once_never_overshoot_a_budget(
     wordiness: float,
 ) -> None:
     tokens = int(replies * LONGEST_REPLY)
-    limits = Limits(usd=tokens * PRICE_OUT) if in_dollars else Limits(tokens=tokens)
+    limits = Budget(usd=tokens * PRICE_OUT) if in_dollars else Budget(tokens=tokens)
     service = Service(*(chance.randint(1, 20_000) for _ in range(16)), wordiness=wordiness)
     prompts = [[{"role": "user", "content": "tree " * chance.randint(1, 3000)}] for _ in range(16)]
     budgets = {"idea" if per_idea else "sweep": limits}
@@ -164,13 +164,13 @@ def test_many_ideas_at_once_never_overshoot_a_budget(
 
 def test_a_request_that_fits_is_left_as_it_is(tmp_path: Path) -> None:
     service = Service(100)
-    with gateway_to(service, sweep=Limits(usd=1.01 * MOST)) as (fake, gateway):
+    with gateway_to(service, sweep=Budget(usd=1.01 * MOST)) as (fake, gateway):
         assert ask(session_of(gateway, tmp_path)) == "stop"
     assert "max_tokens" not in fake.bodies[0]
 
 
 def test_a_budget_that_ends_in_the_middle_of_a_reply_cuts_it_off(tmp_path: Path) -> None:
-    service, limits = Service(9999), Limits(usd=400 * PRICE_OUT)
+    service, limits = Service(9999), Budget(usd=400 * PRICE_OUT)
     with gateway_to(service, sweep=limits) as (fake, gateway):
         with (
             session_of(gateway, tmp_path) as session,
@@ -187,7 +187,7 @@ def test_a_budget_that_ends_in_the_middle_of_a_reply_cuts_it_off(tmp_path: Path)
 
 def test_a_shorter_limit_of_the_request_itself_stands(tmp_path: Path) -> None:
     service = Service(100)
-    with gateway_to(service, sweep=Limits(usd=0.1 * MOST)) as (fake, gateway):
+    with gateway_to(service, sweep=Budget(usd=0.1 * MOST)) as (fake, gateway):
         assert ask(session_of(gateway, tmp_path), max_completion_tokens=50) == "length"
         assert gateway.books.spending.tokens == PROMPT + 50
     assert fake.bodies[0]["max_completion_tokens"] == 50
@@ -201,7 +201,7 @@ def test_an_idea_waits_for_what_others_may_not_need(tmp_path: Path) -> None:
         assert go_on.wait(10)
         return slow(body)
 
-    with gateway_to(slowly, quick, sweep=Limits(usd=1.01 * MOST)) as (fake, gateway):
+    with gateway_to(slowly, quick, sweep=Budget(usd=1.01 * MOST)) as (fake, gateway):
         asking = [
             threading.Thread(target=ask, args=[session_of(gateway, tmp_path, name)])
             for name in ("first", "second")
@@ -219,7 +219,7 @@ def test_an_idea_waits_for_what_others_may_not_need(tmp_path: Path) -> None:
 
 def test_each_idea_has_a_budget_of_its_own(tmp_path: Path) -> None:
     service = Service(1000, 1000, 1000)
-    budgets = {"idea": Limits(tokens=1200), "sweep": Limits(tokens=2400)}
+    budgets = {"idea": Budget(tokens=1200), "sweep": Budget(tokens=2400)}
     with gateway_to(*[service] * 3, **budgets) as (fake, gateway):
         first, second, third = (session_of(gateway, tmp_path, name) for name in "abc")
         ask(first)
@@ -241,7 +241,7 @@ def test_each_idea_has_a_budget_of_its_own(tmp_path: Path) -> None:
 
 def test_an_unknown_price_is_counted_in_tokens(tmp_path: Path) -> None:
     service = Service(100_000, 100)
-    limits = Limits(tokens=LONG_REPLY + 1000)
+    limits = Budget(tokens=LONG_REPLY + 1000)
     with gateway_to(service, service, model=UNPRICED, sweep=limits) as (fake, gateway):
         session = session_of(gateway, tmp_path)
         ask(session)
@@ -253,7 +253,7 @@ def test_an_unknown_price_is_counted_in_tokens(tmp_path: Path) -> None:
 
 
 def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
-    with gateway_to(model=UNPRICED, sweep=Limits(usd=1)) as (fake, gateway):
+    with gateway_to(model=UNPRICED, sweep=Budget(usd=1)) as (fake, gateway):
         assert "this model's price is unknown" in refusal(session_of(gateway, tmp_path))
         assert fake.bodies == []
 
@@ -341,7 +341,7 @@ def test_a_reply_that_nobody_waited_for_is_counted(tmp_path: Path) -> None:
 ASK_ONCE = """
 import sys
 from pathlib import Path
-from bonsai.budget import Books, Limits
+from bonsai.budget import Books, Budget
 from bonsai.gateway import Gateway, LiveModel
 from bonsai.ledger import Ledger
 folder, model, url = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -366,7 +366,7 @@ def test_a_call_that_was_open_when_the_runner_was_killed_counts_in_full(tmp_path
     assert asked.data["usd"] > LONGEST_REPLY * PRICE_OUT
 
     for _ in range(2):  # resumed, and resumed again
-        budget = Limits(usd=asked.data["usd"])
+        budget = Budget(usd=asked.data["usd"])
         books = Books(ledger, idea=budget, entries=ledger.read())
         assert books.spending.usd == asked.data["usd"]
         assert books.spending.open == {}
@@ -406,12 +406,12 @@ def test_hours_are_those_in_which_anything_was_done(entries: list[Entry], second
 
 def test_hours_end_a_sweep_and_an_idea() -> None:
     entries = [step(3600, 3600), step(5400, 1800, "other")]
-    enough = Books(sweep=Limits(hours=2), idea=Limits(hours=1.1), entries=entries)
+    enough = Books(sweep=Budget(hours=2), idea=Budget(hours=1.1), entries=entries)
     assert enough.account("toy", "an_idea").time_is_up() is None
-    of_ideas = Books(idea=Limits(hours=1), entries=entries)
+    of_ideas = Books(idea=Budget(hours=1), entries=entries)
     assert of_ideas.account("toy", "other").time_is_up() is None
     assert of_ideas.account("toy", "an_idea").time_is_up() == "The idea's budget of 1 h is over."
-    of_sweep = Books(sweep=Limits(hours=1.5), entries=entries)
+    of_sweep = Books(sweep=Budget(hours=1.5), entries=entries)
     assert of_sweep.account("toy", "new").time_is_up() == "The sweep's budget of 1.5 h is over."
 
 
@@ -419,8 +419,8 @@ def test_resume_keeps_the_budgets(tmp_path: Path) -> None:
     told = Settings(
         assignments=[],
         first_fresh_seed=1000,
-        budget=Limits(usd=5, tokens=10**6, hours=48),
-        idea_budget=Limits(usd=0.5, tokens=10**5, hours=2),
+        budget=Budget(usd=5, tokens=10**6, hours=48),
+        idea_budget=Budget(usd=0.5, tokens=10**5, hours=2),
     )
     told.save(tmp_path)
     assert Settings.load(tmp_path) == told

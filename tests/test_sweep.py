@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bonsai.budget import Limits
+from bonsai.budget import Budget
 from bonsai.settings import Settings
 from bonsai.summary import SweepSummary, summarise
 from tests import sweeps
@@ -213,7 +213,7 @@ def test_at_the_end_of_its_hours_a_sweep_closes_its_books(
             kept.append(entry)
     ledger.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
     settings = Settings.load(results)
-    settings.model_copy(update={"budget": Limits(hours=0.001)}).save(results)
+    settings.model_copy(update={"budget": Budget(hours=0.001)}).save(results)
 
     done = sweeps.run("resume", str(results), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
