@@ -332,7 +332,7 @@ def test_every_fault_has_a_row_of_its_own() -> None:
     assert len(FAULTS) + len(SERVICE) >= 40
 
 
-# ------------------------------------------------------------------------------- the model's service
+# ---------------------------------------------------------------------------- the model's service
 
 SERVICE: tuple[tuple[str, object, int, str], ...] = (
     # what, the service's answer, how many times, what the ledger says
