@@ -55,12 +55,14 @@ def choose(mode: Mode) -> str | None:
     return why
 
 
-@lru_cache(maxsize=1)
 def problem() -> str | None:
     """Why bubblewrap cannot be used on this machine; None if it can."""
     path = shutil.which("bwrap")
-    if path is None:
-        return MISSING
+    return MISSING if path is None else _try(path)
+
+
+@lru_cache(maxsize=4)
+def _try(path: str) -> str | None:
     probe = [path, *_NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
     try:
         done = subprocess.run(

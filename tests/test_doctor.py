@@ -651,7 +651,7 @@ def test_a_bubblewrap_that_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert _said(machine.sandbox(), "warning", "bubblewrap is there, and does not work")
+    assert _said(machine.sandbox(), "warning", "bubblewrap does not work here (it gave no reason)")
 
 
 def test_a_data_folder_that_cannot_be_written(
@@ -788,7 +788,7 @@ def _subject(folder: Path, tmp_path: Path) -> Subject:
     figures = frozenset({"test_accuracy.png", "validation_loss.png"})
     for name in figures:
         (copy / name).write_bytes(DOT)
-    vars(subject)["plot"] = PlotTrial(copy, Execution(0, False, 1.0, "", ""), figures)
+    vars(subject)["plot"] = PlotTrial(copy, Execution(0, None, 1.0, "", "", "no walls"), figures)
     return subject
 
 
