@@ -18,15 +18,16 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-import torch
 
 from bonsai.kit.errors import KitError
-from bonsai.kit.vision import torchvision
+
+if TYPE_CHECKING:
+    import torch
 
 FASHION = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
@@ -81,6 +82,8 @@ class Images:
 
     def to(self, device: torch.device | str) -> Images:
         """The same images with every tensor on `device`."""
+        import torch
+
         moved = {
             field.name: getattr(self, field.name).to(device)
             for field in dataclasses.fields(self)
@@ -130,6 +133,8 @@ def load_images(name: str, smoke: bool = False) -> Images:
     Raises:
         KitError: the set is unknown, cannot be had, or its contents are not the published ones.
     """
+    import torch  # here, because the runner imports the kit too, and seldom needs torch
+
     name, smoke = _canonical(name, smoke)
     train_images, train_labels, test_images = _without_test_labels(name)
     train, val, test = _split(name, smoke, train_labels, len(test_images))
@@ -288,6 +293,8 @@ def _digits() -> Arrays:
 
 
 def _torchvision_set(name: str) -> Arrays:
+    from bonsai.kit.vision import torchvision
+
     folder = data_folder()
     raw = folder / name / "raw"
     if not all((raw / file).is_file() for file in IDX_FILES):
@@ -309,6 +316,8 @@ def _fetch(name: str, folder: Path, raw: Path) -> None:
 
     Everything is made in a temporary folder and renamed, so two processes cannot meet half way.
     """
+    from bonsai.kit.vision import torchvision
+
     package = PACKAGES.get(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)

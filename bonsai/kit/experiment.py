@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import bonsai
 from bonsai.kit import compute, data
@@ -72,6 +71,8 @@ def run(
     Raises:
         KitError: the data cannot be had, or `train` returned something that cannot be scored.
     """
+    import torch  # here, because the runner imports the kit too, and seldom needs torch
+
     started = time.perf_counter()
     compute.choose_device(arguments.device)
     config = _config(config_class, smoke if arguments.smoke else {})

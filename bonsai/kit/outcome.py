@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from bonsai.kit.errors import KitError
 
-Value = float | int | np.ndarray[Any, Any] | torch.Tensor
+if TYPE_CHECKING:
+    import torch
+
+    Value = float | int | np.ndarray[Any, Any] | torch.Tensor
 
 
 class Curves:
@@ -26,6 +28,8 @@ class Curves:
 
         A loss that diverged shows as a series that ends, since JSON has no NaN.
         """
+        import torch
+
         number = float(value.detach() if isinstance(value, torch.Tensor) else value)
         if math.isfinite(number):
             series = self._series.setdefault(name, {"steps": [], "values": []})
@@ -56,6 +60,8 @@ class Outcome:
 
 
 def _as_array(name: str, value: Value) -> npt.NDArray[Any]:
+    import torch
+
     if isinstance(value, torch.Tensor):
         value = (
             value.detach().float().cpu().numpy()
