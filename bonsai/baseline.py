@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from filelock import FileLock, Timeout
 
 import bonsai
+from bonsai import execute
 from bonsai.errors import BonsaiError
 from bonsai.journal import Journal, Result
 from bonsai.kit.data import data_folder
@@ -48,13 +49,44 @@ def build_baseline(
 
     The cache's key is everything that the result depends on: code, data, seeds, versions, threads.
 
+    Two runners that want the same one do not both run it: the second waits for the first.
+
     Raises:
         RunFailed: the template does not work.
+        execute.Cancelled: the sweep was told to stop.
     """
+    import torch  # here: it takes a second to load, which a resumed sweep need not wait for
+
     parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, torch.__version__)
     key = repr((*parts, machine.threads, torch.cuda.is_available()))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with _held(cached.with_name(f".{name}.lock"), machine):
+        return _build(template, data, seeds, cached, log, machine)
+
+
+@contextmanager
+def _held(path: Path, machine: Machine) -> Iterator[None]:
+    """Hold a lock, which falls when its holder dies, however that comes about."""
+    lock = FileLock(path)
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=0.5)
+            break
+        if machine.on_line:
+            machine.on_line("another runner is building this baseline; waiting for it")
+        if machine.cancel.is_set():
+            raise execute.Cancelled
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(
+    template: Template, data: str, seeds: Sequence[int], cached: Path, log: Path, machine: Machine
+) -> Baseline:
     if (cached / "final_info.json").is_file():
         try:
             environment = json.loads((cached / "environment.json").read_text(encoding="utf-8"))
@@ -62,9 +94,10 @@ def build_baseline(
             return Baseline(cached, scores, float(environment["seconds"]), "cached", cached=True)
         except (BonsaiError, OSError, ValueError, KeyError):
             shutil.rmtree(cached, ignore_errors=True)  # a damaged cache is made anew
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".building-") as temporary:
-        work = Path(temporary) / template.name
+    building = cached.with_name(f".building-{cached.name}")
+    shutil.rmtree(building, ignore_errors=True)  # of a runner that was killed
+    try:
+        work = building / template.name
         shutil.copytree(template.folder, work, ignore=LEFT_OUT)
         done = run_experiment(
             template,
@@ -78,6 +111,8 @@ def build_baseline(
         )
         shutil.rmtree(cached, ignore_errors=True)
         (work / "run_0").rename(cached)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
     return Baseline(cached, done.scores, done.seconds, done.where, cached=False)
 
 

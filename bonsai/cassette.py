@@ -9,6 +9,7 @@ beside each reply (`001.md`) lie the request (`001.request.json`) and what it to
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def write_reply(folder: Path, number: int, text: str, usage: Mapping[str, Any]) 
     """
     _write_json(folder / f"{number:03d}.usage.json", usage)
     write_atomically(folder / f"{number:03d}.md", text)
+
+
+def cut(folder: Path, number: int) -> None:
+    """Remove what was recorded after exchange `number`, half-written files included.
+
+    It belongs to a step that a crash cut short, and that is done again.
+    """
+    for path in folder.glob("*"):
+        named = re.match(r"(\.?)(\d+)\.", path.name)  # a dot before it: half-written
+        if named and (named[1] or int(named[2]) > number):
+            path.unlink()
 
 
 def _paths(folder: Path) -> list[Path]:

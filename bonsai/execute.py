@@ -33,7 +33,7 @@ ALLOWED = (
     *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"),
 )
 MARK = "BONSAI_PROCESS"  # every process of a run carries it, also one that left the process group
-RUNNER = "BONSAI_STARTED_BY"  # and the runner that started it, as "pid:time of its start"
+RUNNER = "BONSAI_STARTED_BY"  # and the runner that started it, as "pid:when it started"
 TAIL_BYTES = 6000
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.25
@@ -259,8 +259,13 @@ def environment(threads: int, mark: str, home: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         MARK: mark,
-        RUNNER: _identity(os.getpid()),
+        **badge(),
     }
+
+
+def badge() -> dict[str, str]:
+    """The variable by which `kill_orphans` knows what this runner has started."""
+    return {RUNNER: _identity(os.getpid())}
 
 
 def _lend_font_list(home: Path) -> None:

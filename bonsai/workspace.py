@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bonsai import execute
 from bonsai.errors import BonsaiError
 from bonsai.template import LEFT_OUT, Template
 
@@ -18,6 +19,9 @@ GIT_SETTINGS = {
     "commit.gpgsign": "false",
     "core.autocrlf": "false",
     "gc.auto": "0",
+    # A commit that the ledger names must outlive a power cut.
+    "core.fsync": "committed",
+    "core.fsyncMethod": "batch",
 }
 
 
@@ -53,10 +57,27 @@ class Workspace:
         self._git("commit", "--quiet", "--allow-empty", "--message", message)
         return self._git("rev-parse", "HEAD").strip()
 
-    def restore(self, commit: str) -> None:
-        """Put every committed file back as it was at `commit` and remove what came later."""
+    def restore(self, commit: str) -> list[str]:
+        """Put every committed file back as it was at `commit` and remove what came later.
+
+        What a git that was killed has left is removed first: nobody else works here.
+
+        Returns:
+            The files that were not as `commit` has them.
+        """
+        if not (self.folder / ".git").is_dir():
+            raise BonsaiError(
+                f"{self.folder} is gone, or no git repository any more; put it back, or start a "
+                "new sweep"
+            )
+        for pattern in ("*.lock", "tmp_obj_*"):
+            for left in (self.folder / ".git").rglob(pattern):
+                left.unlink()
+        self._git("add", "--all")
+        changed = self._git("diff", "--cached", "--name-only", "-z", commit).split("\0")
         self._git("reset", "--quiet", "--hard", commit)
         self._git("clean", "--quiet", "--force", "-d")
+        return [name for name in changed if name]
 
     def file_at(self, commit: str, name: str) -> str:
         """The text of a file as it was at `commit`."""
@@ -70,6 +91,8 @@ class Workspace:
             key: value for key, value in os.environ.items() if not key.startswith("GIT_")
         }
         environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        # Never a repository further up, should this one be gone; and no life after the runner's.
+        environment |= {"GIT_DIR": ".git", **execute.badge()}
         try:
             done = subprocess.run(
                 ["git", *settings, *arguments],
