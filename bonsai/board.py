@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -15,9 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bonsai.budget import CALLS, Spending
-from bonsai.ledger import Entry
+from bonsai.ledger import NO_STEP, Entry
 
 QUIET_STEPS = {"start", "smoke", *CALLS}  # told only when they fail
+MAX_ROWS = 20  # in a sweep of more, not every idea has a row of the table
+LAST_ENDED = 5
 SECONDS_LEFT = re.compile(r"(\d+) s left")
 
 
@@ -65,7 +68,8 @@ class Board:
         self._rows: dict[tuple[str, str], Row] = {}
         self._primary: dict[str, tuple[str, str | None]] = {}
         self._lock = threading.Lock()
-        self._started = time.time()
+        self._started = time.monotonic()
+        self.done_before = 0  # ideas that had ended when the sweep was resumed; they have no row
         self._live = (
             Live(get_renderable=self._table, console=self.console, refresh_per_second=2)
             if self.console.is_terminal
@@ -93,9 +97,25 @@ class Board:
             self._rows[template, idea] = Row(template, idea)
 
     def entry(self, entry: Entry) -> None:
-        """Take in a new entry of the ledger."""
+        """Take in a new entry of the ledger, and tell it."""
+        self._take(entry)
+        if self._live is None and not (entry.ok and entry.step in QUIET_STEPS):
+            failed = entry.is_failure or (entry.step == "end" and not entry.ok)
+            self.say(f"{self._clock()} {self._name(entry)} · {entry.step}"
+                     f"{' FAILED' if failed else ''}: {entry.message}")  # fmt: skip
+
+    def recall(self, entries: Iterable[Entry]) -> None:
+        """Take in what a resumed sweep's ledger holds, and tell how far it had come."""
+        for entry in entries:
+            self._take(entry)
+        ideas = sum(bool(row.idea) for row in self._rows.values()) + self.done_before
+        under_way = sum(row.started is not None for row in self._rows.values() if row.idea)
+        self.say(f"going on: {self.done_before} of {ideas} ideas are done, {under_way} begun")
+
+    def _take(self, entry: Entry) -> None:
         with self._lock:
-            if (row := self._rows.get((entry.template, entry.idea))) is None:
+            row = self._rows.get((entry.template, entry.idea))
+            if row is None or (entry.index == NO_STEP and entry.step not in CALLS):
                 return
             primary, better = self._primary[entry.template]
             row.take(entry, primary, better)
@@ -105,10 +125,6 @@ class Board:
                     if other.template == entry.template:
                         other.baseline = value
                 row.best, row.runs = value, len(entry.data["scores"]["seeds"])
-        if self._live is None and not (entry.ok and entry.step in QUIET_STEPS):
-            failed = entry.is_failure or (entry.step == "end" and not entry.ok)
-            self.say(f"{self._clock()} {self._name(entry)} · {entry.step}"
-                     f"{' FAILED' if failed else ''}: {entry.message}")  # fmt: skip
 
     def step(self, template: str, idea: str, step: str) -> None:
         """A step of an idea begins now."""
@@ -130,11 +146,12 @@ class Board:
         return f"{entry.template}/{entry.idea or 'baseline'}"
 
     def _clock(self) -> str:
-        return f"[{time.time() - self._started:5.0f} s]"
+        return f"[{time.monotonic() - self._started:5.0f} s]"
 
     def _table(self) -> Table:
         with self._lock:
-            rows = list(self._rows.values())
+            every = list(self._rows.values())
+        rows = _shown(every)
         several = len(self._primary) > 1
         paid = any(row.spending.tokens for row in rows)  # a cassette costs nothing
         table = Table(box=HEAD_RULE, expand=True, pad_edge=False, caption_justify="left")
@@ -145,14 +162,24 @@ class Board:
         money = ["tokens", "cost"] if paid else []
         for heading in ("runs", "tries", "best", "to base", *money, "ETA"):
             table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
-        spans = [row.ended - row.started for row in rows if row.idea and row.ended and row.started]
+        spans = [row.ended - row.started for row in every if row.idea and row.ended and row.started]
         typical = sum(spans) / len(spans) if spans else None
         for row in rows:
             table.add_row(*([row.template] if several else []), *_cells(row, typical, paid))
-        done = sum(row.ended is not None for row in rows if row.idea)
-        ideas = sum(bool(row.idea) for row in rows)
-        table.caption = f"{done} of {ideas} ideas done, {time.time() - self._started:.0f} s gone"
+        done = sum(row.ended is not None for row in every if row.idea) + self.done_before
+        ideas = sum(bool(row.idea) for row in every) + self.done_before
+        gone = time.monotonic() - self._started
+        table.caption = f"{done} of {ideas} ideas done, {gone:.0f} s gone"
         return table
+
+
+def _shown(rows: list[Row]) -> list[Row]:
+    """All rows of a small sweep; of a large one what is under way and what ended last."""
+    if len(rows) <= MAX_ROWS:
+        return rows
+    ended = sorted((row for row in rows if row.ended), key=lambda row: row.ended or 0.0)
+    shown = {id(row) for row in ended[-LAST_ENDED:]}
+    return [row for row in rows if id(row) in shown or (row.started and not row.ended)]
 
 
 def _cells(row: Row, typical_seconds: float | None, paid: bool) -> list[str]:

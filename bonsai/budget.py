@@ -114,6 +114,7 @@ class Books:
         sweep: Budget | None = None,
         idea: Budget | None = None,
         entries: Iterable[Entry] = (),
+        seconds_before: float = 0.0,
         on_entry: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
         """Open the books where `entries` left them.
@@ -123,6 +124,7 @@ class Books:
             sweep: the limits of the whole sweep; of its hours, those before a resume count too.
             idea: the limits of each idea.
             entries: what the ledger holds. Calls that a crash left open are closed at their most.
+            seconds_before: how long the sweep was at work before a resume.
             on_entry: called with every entry that the books make.
         """
         self.sweep = sweep or Budget()
@@ -133,8 +135,7 @@ class Books:
         self._on_entry = on_entry
         self.changed = threading.Condition(threading.RLock())
         self._began = time.monotonic()
-        entries = list(entries)
-        self._seconds_before = seconds_at_work(entries)
+        self._seconds_before = seconds_before
         for entry in entries:
             self.take(entry)
         for template, name in list(self._ideas):
@@ -329,19 +330,6 @@ class Purse:
         spending = self.spending
         used = Cost(spending.tokens, spending.usd) if before_open_calls else spending.at_most
         return used.tokens if self.unit == "tokens" else used.usd or 0.0
-
-
-def seconds_at_work(entries: Iterable[Entry]) -> float:
-    """The wall-clock seconds during which anything was done, over all resumes.
-
-    Pauses between them do not count, nor does it matter if the clock was set in one.
-    """
-    spans = sorted((entry.time - entry.seconds, entry.time) for entry in entries)
-    total, until = 0.0, -math.inf
-    for start, end in spans:
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return total
 
 
 def describe(cost: Cost) -> str:

@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
@@ -21,6 +22,7 @@ from rich.text import Text
 import bonsai
 from bonsai.contract import Idea, read_ideas
 from bonsai.errors import BonsaiError
+from bonsai.files import FULL
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,6 +68,11 @@ def _for_people(command: Command) -> Command:
             return command(*arguments, **options)
         except BonsaiError as error:
             Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            Console(stderr=True).print(Text(f"error: the disk is full: {error}"), soft_wrap=True)
             raise typer.Exit(2) from None
 
     return cast(Command, wrapped)
@@ -344,8 +351,9 @@ def plot(results: Results = None) -> None:
     Example:  bonsai plot results/2026-11-21_10-00-00
     """
     from bonsai import report
+    from bonsai.summary import summarise
 
-    for path in report.write(_results_folder(results)):
+    for path in report.write(summarise(_results_folder(results))):
         typer.echo(path)
 
 
@@ -361,7 +369,6 @@ def _version(
 def _sweep(results: Path, settings: Any) -> None:
     from bonsai import report
     from bonsai.board import Board
-    from bonsai.summary import summarise
     from bonsai.sweep import Sweep
 
     board = Board()
@@ -372,12 +379,11 @@ def _sweep(results: Path, settings: Any) -> None:
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
     try:
-        Sweep(results, settings, board).run()
+        sweep = Sweep(results, settings, board).run()
     except KeyboardInterrupt:
         board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
         sys.stdout.flush()
         os._exit(130)  # at once: a thread may still be waiting for a model that does not answer
-    sweep = summarise(results)
     board.say("")
     board.say(report.headline(sweep))
     if sweep.failures:
@@ -413,12 +419,9 @@ def _choose(
         ]
         if not live:
             ideas = [idea for idea in ideas if template.cassette(idea.Name)]
-        if twice := {
-            idea.Name for idea in ideas if sum(other.Name == idea.Name for other in ideas) > 1
-        }:
-            raise BonsaiError(
-                f"{template.name}: ideas called {', '.join(sorted(twice))} come twice"
-            )
+        counts = Counter(idea.Name for idea in ideas)
+        if twice := sorted(name for name, count in counts.items() if count > 1):
+            raise BonsaiError(f"{template.name}: ideas called {', '.join(twice)} come twice")
         if ideas:
             chosen.append((template, ideas))
     if not chosen:
@@ -459,12 +462,12 @@ def _parse_limits(texts: list[str]) -> dict[str, float]:
 
 
 def _parse_seeds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
     import argparse
 
     from bonsai.kit.experiment import parse_seeds
 
-    if text is None:
-        return None
     try:
         return parse_seeds(text)
     except argparse.ArgumentTypeError as error:

@@ -7,6 +7,7 @@ template works there and here alike. Reading one goes through `read`, whose erro
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -143,8 +144,8 @@ def read_ideas(path: Path) -> IdeaSet:
     if isinstance(value, list):
         value = {"ideas": value}
     ideas = check(IdeaSet, value, str(path))
-    names = [idea.Name for idea in ideas.ideas]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    counts = Counter(idea.Name for idea in ideas.ideas)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
         raise BonsaiError(f"{path}: two ideas are called {', '.join(twice)}; names must differ")
     return ideas
 

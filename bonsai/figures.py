@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bonsai.kit import plotting
-from bonsai.ledger import Entry
-from bonsai.summary import SweepSummary, TemplateSummary
+from bonsai.ledger import NO_STEP, Entry
+from bonsai.summary import SweepSummary, TemplateSummary, most_telling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MAX_ROWS = 30  # ideas in one figure; of more, those are drawn that say most
+MAX_NAMED = 12  # runs that are named in one figure
 COLOURS = {
     "supported": "#009E73",
     "refuted": "#D55E00",
@@ -54,8 +56,9 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
     """Every idea's difference to the baseline on fresh seeds, with its 95 % interval."""
     from matplotlib import pyplot
 
+    compared = [idea for idea in template.ideas if idea.comparison]
     ideas = sorted(
-        (idea for idea in template.ideas if idea.comparison),
+        most_telling(compared, MAX_ROWS),
         key=lambda idea: idea.comparison.mean if idea.comparison else 0.0,
     )
     figure, axis = pyplot.subplots(figsize=(8, 1.9 + 0.5 * len(ideas)))
@@ -82,14 +85,15 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
         f"difference to the baseline in {template.primary}, {_points(template.unit)}{way}"
     )
     seeds = len(template.confirmed.seeds) if template.confirmed else 0
-    won = sum(idea.word == "supported" for idea in ideas)
-    missing = len(template.ideas) - len(ideas)
+    won = sum(idea.word == "supported" for idea in compared)
+    missing = len(template.ideas) - len(compared)
+    shown = f"The {len(ideas)} surest of {len(compared)}. " if len(ideas) < len(compared) else ""
     rest = f" ({missing} without a result)" if missing else ""
     plotting.headline(
         figure,
         f"{template.template.name}: {won} of {len(template.ideas)} ideas beat the baseline{rest}",
-        f"Circle: mean over {seeds} fresh seeds that no agent saw; bar: its 95 % interval; ticks: "
-        "the seeds. "
+        f"{shown}Circle: mean over {seeds} fresh seeds that no agent saw; bar: its 95 % interval; "
+        "ticks: the seeds. "
         "Verdict: paired t-test, Holm's correction.",
     )
     return _save(figure, sweep.results / f"{template.template.name}_differences.png")
@@ -105,12 +109,18 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
     mean, stderr = baseline.means[template.primary], baseline.stderrs[template.primary]
     _point(axis, mean, stderr, base, plotting.BASELINE_GREY)
     ends = [(base, mean, "Baseline", plotting.BASELINE_GREY)]
-    for position, idea in enumerate(idea for idea in template.ideas if idea.runs):
+    tried = [idea for idea in template.ideas if idea.runs]
+    named = most_telling(tried, MAX_NAMED)
+    if len(named) < len(tried):  # too many to name, or to tell apart
+        times, means = zip(*(_cost(template, entry) for idea in tried for entry in idea.entries
+                             if _is_run(entry)), strict=True)  # fmt: skip
+        axis.plot(times, means, ".", color=plotting.BASELINE_GREY, ms=3, alpha=0.4, zorder=0)
+    for position, idea in enumerate(named):
         colour = plotting.PALETTE[position % len(plotting.PALETTE)]
         for entry in idea.entries:
-            if entry.ok and entry.step == "run":
-                name, seconds = entry.data["run"], float(entry.data["run_seconds"])
-                mean = idea.runs[name].means[template.primary]
+            if _is_run(entry):
+                name = entry.data["run"]
+                seconds, mean = _cost(template, entry)
                 _point(axis, mean, idea.runs[name].stderrs[template.primary], seconds, colour)
                 number = name.removeprefix("run_")
                 ends.append((seconds, mean, f"{idea.idea.Name} {number}", colour))
@@ -122,7 +132,9 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
         f"{template.template.name}: what each run achieved, and what it took",
         f"{baseline.dataset}. One point per run: mean over the {seeds} seeds that the "
         "agent worked with; "
-        "bars: one standard error. The number after a name is the run.",
+        "bars: one standard error. The number after a name is the run."
+        + f" Named are the {len(named)} surest of {len(tried)} ideas."
+        * (len(named) < len(tried)),
     )
     plotting.label_ends(axis, ends, letters=30)
     return _save(figure, sweep.results / f"{template.template.name}_cost.png")
@@ -138,11 +150,17 @@ def draw_timeline(sweep: SweepSummary) -> Path:
         several = f"{template.template.name}/" if len(sweep.templates) > 1 else ""
         rows.append((several + "(baseline)", template.entries))
         rows += [(several + idea.idea.Name, idea.entries) for idea in template.ideas]
+    hidden = len(rows) - MAX_ROWS
+    if hidden > 0:  # those that were worked on last, in their own order
+        ends = sorted((entries[-1].time for _, entries in rows if entries), reverse=True)[:MAX_ROWS]
+        rows = [row for row in rows if row[1] and row[1][-1].time >= ends[-1]][:MAX_ROWS]
     start = min(entry.time - entry.seconds for entry in sweep.entries)
     figure, axis = pyplot.subplots(figsize=(8, 1.9 + 0.36 * len(rows)))
     used = set()
     for y, (_, entries) in enumerate(reversed(rows)):
         for entry in entries:
+            if entry.ok and entry.index == NO_STEP:
+                continue
             kind = _kind(entry)
             used.add(kind)
             left = (entry.time - entry.seconds - start) / 60
@@ -172,8 +190,18 @@ def draw_timeline(sweep: SweepSummary) -> Path:
     minutes = (max(entry.time for entry in sweep.entries) - start) / 60
     failed = sum(sweep.failures.values())
     cost = f"; {failed} tries failed and cost only themselves" if failed else ""
-    plotting.headline(figure, f"The sweep took {minutes:.1f} minutes{cost}")
+    part = f" (the {MAX_ROWS} ideas that were worked on last)" if hidden > 0 else ""
+    plotting.headline(figure, f"The sweep took {minutes:.1f} minutes{cost}{part}")
     return _save(figure, sweep.results / "timeline.png")
+
+
+def _is_run(entry: Entry) -> bool:
+    return entry.ok and entry.step == "run"
+
+
+def _cost(template: TemplateSummary, entry: Entry) -> tuple[float, float]:
+    """What a run took, in seconds, and its mean of the primary metric."""
+    return float(entry.data["run_seconds"]), float(entry.data["scores"]["means"][template.primary])
 
 
 def _kind(entry: Entry) -> str:
@@ -205,6 +233,8 @@ def _points(unit: str) -> str:
 def _save(figure: Figure, path: Path) -> Path:
     from matplotlib import pyplot
 
-    figure.savefig(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    figure.savefig(temporary, format="png")
+    temporary.replace(path)
     pyplot.close("all")
     return path

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bonsai import prompts
+from bonsai import cassette, prompts
 from bonsai.agents.protocol import FINISHED, Agent
 from bonsai.baseline import Baseline
 from bonsai.contract import Idea
@@ -429,13 +429,12 @@ class IdeaLoop:
 
     def _open_session(self) -> Session:
         if self._session is None:
-            cassette = (
-                None if self.bench.settings.model else self.bench.template.cassette(self.idea.Name)
-            )
+            settings, template = self.bench.settings, self.bench.template
+            played = None if settings.model else template.cassette(self.idea.Name)
             self._session = self.bench.gateway.session(
                 self.folder / "exchanges",
                 account=self.account,
-                cassette=cassette,
+                cassette=played,
                 skip=self._exchanges_before,
             )
         return self._session
@@ -445,4 +444,10 @@ class IdeaLoop:
         if last is not None:
             self._exchanges_before = last.data["exchanges"]
             self._commit = last.data["commit"]
-            self.workspace.restore(self._commit)
+            cassette.cut(self.folder / "exchanges", self._exchanges_before)
+            if changed := self.workspace.restore(self._commit):
+                self.journal.remark(
+                    "restored",
+                    f"put back in the workspace, as the last finished step left it: "
+                    f"{', '.join(changed[:5])}{', …' * (len(changed) > 5)}",
+                )

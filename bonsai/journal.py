@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bonsai.errors import BonsaiError
-from bonsai.ledger import Entry, Ledger
+from bonsai.files import AMPLE_BYTES, DiskFull, has_room, tells_of_full_disk
+from bonsai.ledger import NO_STEP, Entry, Ledger
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Journal:
 
         Raises:
             BonsaiError: the ledger holds another step in this place.
+            DiskFull: the step was not done, or failed, for want of room; nothing is recorded.
         """
         index = self._position
         self._position += 1
@@ -84,12 +86,18 @@ class Journal:
                     "a new sweep"
                 )
             return entry
+        results = self._ledger.path.parent
+        if not has_room(results):
+            raise DiskFull(results)
         if not self._live:
             self._live = True
             self._on_live(self._done[-1] if self._done else None)
         self._on_step(name)
         started = time.monotonic()
         result = work()
+        told = f"{result.message} {result.data.get('feedback')}"
+        if not result.ok and tells_of_full_disk(told) and not has_room(results, AMPLE_BYTES):
+            raise DiskFull(results)
         entry = self._ledger.append(
             template=self._template,
             idea=self._idea,
@@ -102,3 +110,10 @@ class Journal:
         )
         self._on_entry(entry)
         return entry
+
+    def remark(self, step: str, message: str) -> None:
+        """Record something that is no step of the idea; it is not replayed (`ledger.NO_STEP`)."""
+        entry = self._ledger.append(
+            template=self._template, idea=self._idea, step=step, index=NO_STEP, message=message
+        )
+        self._on_entry(entry)

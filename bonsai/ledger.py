@@ -6,17 +6,21 @@ crash cut short is dropped when the ledger is read, and cut off before the next 
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
 
 from bonsai.errors import BonsaiError
+from bonsai.files import FULL, DiskFull
+
+END = "end"  # the last step of an idea: after it there is nothing left to do
 
 NO_STEP = -1  # the index of entries that are no steps, and are not replayed
 
@@ -62,17 +66,32 @@ class Ledger:
         """Open the ledger at `path` for reading and appending; nothing is written yet."""
         self.path = path
         self._lock = threading.Lock()
+        self._latest = 0.0  # the time of the newest entry
+        self.seconds_at_work = 0.0  # of the sweep, over all its resumes; known after `recall`
 
     def append(self, **fields: Any) -> Entry:
-        """Write one entry and have it on the disk before returning."""
-        entry = Entry(time=time.time(), **fields)
-        line = entry.model_dump_json() + "\n"
+        """Write one entry and have it on the disk before returning.
+
+        Times never go back, also when the machine's clock does.
+
+        Raises:
+            DiskFull: there is no room for it; the ledger is as it was.
+        """
         with self._lock:
+            self._latest = max(self._latest, time.time())
+            entry = Entry(time=self._latest, **fields)
+            line = entry.model_dump_json() + "\n"
             self._cut_torn_line()
-            with self.path.open("ab") as file:
-                file.write(line.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with self.path.open("ab") as file:
+                    file.write(line.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                self._cut_torn_line()
+                if error.errno in FULL:
+                    raise DiskFull(self.path.parent) from error
+                raise
         return entry
 
     def read(self) -> list[Entry]:
@@ -81,20 +100,61 @@ class Ledger:
         Raises:
             BonsaiError: a line in the middle is not an entry; the text names it.
         """
-        return list(self._entries())
+        return [self._entry(number, fields) for number, fields in self._lines()]
 
-    def _entries(self) -> Iterator[Entry]:
+    def recall(self) -> list[Entry]:
+        """What resume needs: every entry, but of an idea that has ended only its last step.
+
+        What is no step, such as a call of the model, is kept. `seconds_at_work` is set as well.
+
+        Each line is checked; so a large sweep, which is mostly finished, is recalled at the speed
+        at which JSON can be parsed.
+
+        Raises:
+            BonsaiError: as in `read`.
+        """
+        kept: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+        spans = []
+        for number, fields in self._lines():
+            idea = fields.get("idea", "")
+            entries = kept.setdefault((fields.get("template", ""), idea), [])
+            if fields["step"] == END and idea:
+                entries[:] = [line for line in entries if line[1].get("index") == NO_STEP]
+            entries.append((number, fields))
+            end = float(fields.get("time", 0.0))
+            spans.append((end - float(fields.get("seconds", 0.0)), end))
+        self.seconds_at_work = covered(spans)
+        found = [self._entry(*line) for lines in kept.values() for line in lines]
+        self._latest = max((entry.time for entry in found), default=self._latest)
+        return found
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The number and the content of every whole line."""
         if not self.path.exists():
             return
-        lines = self.path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                yield Entry.model_validate(json.loads(line))
-            except ValueError as error:
-                raise BonsaiError(
-                    f"{self.path}, line {number} is not an entry of a ledger ({error}); mend or "
-                    "remove that line"
-                ) from error
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    fields = from_json(line, cache_strings="keys")
+                except ValueError as error:
+                    raise self._damage(number, error) from error
+                if not isinstance(fields, dict) or "step" not in fields:
+                    raise self._damage(number, "it names no step")
+                yield number, fields
+
+    def _entry(self, number: int, fields: dict[str, Any]) -> Entry:
+        try:
+            return Entry.model_validate(fields)
+        except ValueError as error:
+            raise self._damage(number, error) from error
+
+    def _damage(self, number: int, why: object) -> BonsaiError:
+        return BonsaiError(
+            f"{self.path}, line {number} is not an entry of a ledger "
+            f"({str(why).replace(' at line 1', ',')}); mend or remove that line"
+        )
 
     def _cut_torn_line(self) -> None:
         """Remove what follows the last newline: a line that a crash cut short."""
@@ -106,3 +166,15 @@ class Ledger:
                 return
             content = self.path.read_bytes()
             file.truncate(content.rfind(b"\n") + 1)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The length of the union of spans of time, each given by its start and its end.
+
+    So pauses between resumes do not count, nor does it matter if the clock was set in one.
+    """
+    total, until = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 from bonsai import figures
 from bonsai.budget import dollars
-from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary, summarise
+from bonsai.files import write_atomically
+from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary, most_telling
+
+MAX_LISTED = 100  # ideas of a template, and failures; of more, the rest is counted
 
 
-def write(results: Path) -> list[Path]:
-    """Write `summary.md` and the figures into a results folder; returns the files, summary first.
-
-    Raises:
-        BonsaiError: it is no results folder, or its ledger is damaged.
-    """
-    sweep = summarise(results)
+def write(sweep: SweepSummary) -> list[Path]:
+    """Write `summary.md` and the figures into the results folder; returns the files."""
     pictures = figures.draw(sweep)
-    summary = results / "summary.md"
-    summary.write_text(describe(sweep, pictures), encoding="utf-8")
-    return [summary, *pictures]
+    summary = sweep.results / "summary.md"
+    write_atomically(summary, describe(sweep, pictures))
+    made = [summary]
+    if any(len(template.ideas) > MAX_LISTED for template in sweep.templates):
+        made.append(sweep.results / "ideas.csv")
+        write_atomically(made[-1], tabulate(sweep))
+    return [*made, *pictures]
 
 
 def headline(sweep: SweepSummary) -> str:
@@ -81,12 +85,35 @@ def _describe_template(template: TemplateSummary) -> list[str]:
         "tries failed | run time | tokens | cost |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    listed = most_telling(template.ideas, MAX_LISTED)
     order = sorted(
-        template.ideas,
+        listed,
         key=lambda idea: -idea.comparison.mean if idea.comparison else float("inf"),
         reverse=template.better == "lower",
     )
-    return [*lines, *(_row(idea) for idea in order), ""]
+    lines += [*(_row(idea) for idea in order), ""]
+    if more := len(template.ideas) - len(listed):
+        lines += [f"These are the {len(listed)} surest; all are in `ideas.csv`, {more} more.", ""]
+    return lines
+
+
+def tabulate(sweep: SweepSummary) -> str:
+    """Every idea of a sweep, one line each, as comma-separated values with a heading."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(
+        ["template", "idea", "verdict", "difference", "low", "high", "p_holm", "best_run", "runs",
+         "tries_failed", "run_seconds", "tokens", "cost_usd"]
+    )  # fmt: skip
+    for template, idea in sweep.ideas:
+        found = idea.comparison
+        numbers = (found.mean, found.low, found.high) if found else (None, None, None)
+        table.writerow(
+            [template.template.name, idea.idea.Name, idea.word, *numbers, idea.adjusted_p,
+             idea.best_run, len(idea.runs), len(idea.failures), round(idea.run_seconds, 1),
+             idea.spending.tokens, idea.spending.known_usd]
+        )  # fmt: skip
+    return text.getvalue()
 
 
 def _row(idea: IdeaSummary) -> str:
@@ -133,7 +160,9 @@ def _describe_failures(sweep: SweepSummary) -> list[str]:
         return ["Nothing failed.", ""]
     kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
     lines = ["## What went wrong", "", f"{kinds}. Each cost its own try and nothing else.", ""]
-    for entry in failed:
+    if len(failed) > MAX_LISTED:
+        lines += [f"The last {MAX_LISTED}; all are in `ledger.jsonl`.", ""]
+    for entry in failed[-MAX_LISTED:]:
         where = f"{entry.template}/{entry.idea}" if entry.idea else entry.template
         lines.append(f"- {_escape(where)}, {entry.step}: {_escape(entry.message)}")
     return [*lines, ""]

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from bonsai import contract
 from bonsai.budget import Budget
 from bonsai.contract import Idea
+from bonsai.errors import BonsaiError
+from bonsai.files import write_atomically
 from bonsai.sandbox import Mode
+from bonsai.template import Template
 
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
@@ -53,9 +56,23 @@ class Settings(BaseModel):
         """The seeds for confirmation: none of them was ever shown to an agent."""
         return list(range(self.first_fresh_seed, self.first_fresh_seed + self.confirm_seeds))
 
+    def templates(self) -> list[tuple[Template, list[Idea]]]:
+        """The templates, and the ideas to try on each.
+
+        Raises:
+            BonsaiError: a template is no longer where it was.
+        """
+        for item in self.assignments:
+            if not (Path(item.template) / "experiment.py").is_file():
+                raise BonsaiError(
+                    f"the template {item.template} is gone; put it back, or write its new place "
+                    "into sweep.json in the results folder"
+                )
+        return [(Template(Path(item.template)), item.ideas) for item in self.assignments]
+
     def save(self, results: Path) -> None:
         """Write `sweep.json`."""
-        (results / "sweep.json").write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_atomically(results / "sweep.json", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, results: Path) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +96,22 @@ class SweepSummary:
         )
 
 
+def most_telling(ideas: Sequence[IdeaSummary], count: int) -> list[IdeaSummary]:
+    """Of many ideas those whose verdicts are surest, in their own order; of few ideas all.
+
+    Surest is the smallest p-value; ideas without one come last.
+    """
+    if len(ideas) <= count:
+        return list(ideas)
+
+    def doubt(idea: IdeaSummary) -> float:
+        p = idea.comparison.p if idea.comparison else None
+        return 2.0 if p is None else p
+
+    chosen = {id(idea) for idea in sorted(ideas, key=doubt)[:count]}
+    return [idea for idea in ideas if id(idea) in chosen]
+
+
 def summarise(results: Path) -> SweepSummary:
     """Read a results folder.
 
@@ -103,14 +120,14 @@ def summarise(results: Path) -> SweepSummary:
     """
     settings = Settings.load(results)
     entries = Ledger(results / "ledger.jsonl").read()
+    of_idea: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        of_idea.setdefault((entry.template, entry.idea), []).append(entry)
     templates = []
-    for assignment in settings.assignments:
-        template = Template(Path(assignment.template))
-        own = [entry for entry in entries if entry.template == template.name]
-        base = [entry for entry in own if entry.idea == ""]
+    for template, tried in settings.templates():
+        base = of_idea.get((template.name, ""), [])
         ideas = [
-            _summarise_idea(idea, [entry for entry in own if entry.idea == idea.Name])
-            for idea in assignment.ideas
+            _summarise_idea(idea, of_idea.get((template.name, idea.Name), [])) for idea in tried
         ]
         baseline = TemplateSummary(
             template, _scores(base, "baseline"), _scores(base, "confirm"), base, ideas

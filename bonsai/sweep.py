@@ -11,20 +11,22 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from bonsai import agents, execute, report, sandbox
+from bonsai import agents, execute, report, sandbox, summary
 from bonsai.baseline import BaselineLoop
 from bonsai.board import Board
 from bonsai.budget import Books
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
 from bonsai.executors import LocalExecutor
+from bonsai.files import DiskFull, tells_of_full_disk
 from bonsai.gateway import Gateway, LiveModel
 from bonsai.idea_loop import Bench, IdeaLoop
 from bonsai.journal import Journal
-from bonsai.ledger import NO_STEP, Entry, Ledger
+from bonsai.ledger import END, NO_STEP, Entry, Ledger
 from bonsai.prompts import Prompts
 from bonsai.runs import Machine
 from bonsai.settings import Settings
+from bonsai.summary import SweepSummary
 from bonsai.template import Template
 
 Found = TypeVar("Found")
@@ -45,11 +47,12 @@ class Sweep:
         self._done: dict[tuple[str, str], list[Entry]] = {}
         self._books = Books()
 
-    def run(self) -> None:
-        """Do all that is not done yet, then write the summary and its figures.
+    def run(self) -> SweepSummary:
+        """Do all that is not done yet, then write the summary and its figures; returns the summary.
 
         Raises:
-            BonsaiError: another runner works in this folder.
+            BonsaiError: another runner works in this folder, or its ledger is damaged.
+            DiskFull: there is no room for more results.
             KeyboardInterrupt: the person stopped it; running programs are killed first.
         """
         lock = FileLock(self.results / ".lock")
@@ -61,12 +64,17 @@ class Sweep:
             ) from error
         try:
             execute.kill_orphans()
+            for left in self.results.glob(".*.tmp"):  # what a killed runner was writing
+                left.unlink()
             self._work()
+            sweep = summary.summarise(self.results)
+            report.write(sweep)
+            return sweep
         finally:
             lock.release()
 
     def _work(self) -> None:
-        entries = self.ledger.read()
+        entries = self.ledger.recall()
         for entry in entries:
             if entry.index != NO_STEP:
                 self._done.setdefault((entry.template, entry.idea), []).append(entry)
@@ -76,10 +84,21 @@ class Sweep:
             if not live.price_is_known:
                 self.board.say(f"the price of {live.model} is unknown: tokens are counted, not $")
         edit_format = self.settings.edit_format if self.settings.agent == "aider" else None
+        templates = []
+        for template, ideas in self.settings.templates():
+            left = [idea for idea in ideas if not self._ended(template, idea.Name)]
+            templates.append((template, left))
+            metric = template.scorer.metrics[template.scorer.primary]
+            for name in (BASELINE, *(idea.Name for idea in left)):
+                self.board.add(template.name, name, template.scorer.primary, metric.better)
+            self.board.done_before += len(ideas) - len(left)
+        if entries:
+            self.board.recall(entries)
+        if not any(ideas for _, ideas in templates) and all(
+            self._ended(template, BASELINE) for template, _ in templates
+        ):
+            return
         agent = agents.make_agent(self.settings.agent, edit_format)
-        templates = [
-            (Template(Path(item.template)), item.ideas) for item in self.settings.assignments
-        ]
         why_no_walls = sandbox.choose(self.settings.sandbox)
         if why_no_walls:
             self.board.say(f"warning: {why_no_walls}")
@@ -88,17 +107,12 @@ class Sweep:
             self.settings.threads, self.cancel, walls=why_no_walls is None,
             limits=self.settings.limits, executor=executor,
         )  # fmt: skip
-        for template, ideas in templates:
-            metric = template.scorer.metrics[template.scorer.primary]
-            for name in (BASELINE, *(idea.Name for idea in ideas)):
-                self.board.add(template.name, name, template.scorer.primary, metric.better)
-        for entry in entries:
-            self.board.entry(entry)
         self._books = Books(
             self.ledger,
             sweep=self.settings.budget,
             idea=self.settings.idea_budget,
             entries=entries,
+            seconds_before=self.ledger.seconds_at_work,
             on_entry=self.board.entry,
         )
 
@@ -125,7 +139,10 @@ class Sweep:
                 work.append((template, BASELINE, loop.confirm))
                 work += [(template, idea.Name, self._idea_loop(bench, idea).run) for idea in ideas]
             self._work_side_by_side(work)
-        report.write(self.results)
+
+    def _ended(self, template: Template, idea: str) -> bool:
+        steps = self._done.get((template.name, idea))
+        return steps is not None and steps[-1].step == END
 
     def _work_side_by_side(self, work: list[tuple[Template, str, Callable[[], None]]]) -> None:
         pool = ThreadPoolExecutor(self.settings.workers)
@@ -183,7 +200,11 @@ class Sweep:
             return work()
         except execute.Cancelled:
             return None
+        except DiskFull:
+            raise
         except Exception as error:
+            if tells_of_full_disk(str(error)):
+                raise DiskFull(self.results) from error
             entry = self.ledger.append(
                 template=template.name,
                 idea=idea,

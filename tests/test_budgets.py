@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bonsai.budget import ASKING, SPENT, USEFUL_REPLY, Books, Budget, Spending, seconds_at_work
+from bonsai.budget import ASKING, SPENT, USEFUL_REPLY, Books, Budget, Spending
 from bonsai.cli import app
 from bonsai.gateway import Gateway, LiveModel, Session
 from bonsai.ledger import NO_STEP, Entry, Ledger
@@ -391,27 +391,36 @@ def step(end: float, seconds: float, idea: str = "an_idea") -> Entry:
 
 
 @pytest.mark.parametrize(
-    ("entries", "seconds"),
+    ("steps", "seconds"),
     [
         ([], 0),
-        ([step(100, 10), step(130, 30)], 40),
-        ([step(100, 50), step(100, 20, "other"), step(110, 50, "other")], 60),  # side by side
-        ([step(100, 10), step(90_000, 10)], 20),  # a pause, and a resume
-        ([step(90_000, 10), step(100, 10)], 20),  # the clock was set back in between
+        ([(100, 10), (130, 30)], 40),
+        ([(100, 50), (100, 20), (110, 50)], 60),  # side by side
+        ([(100, 10), (90_000, 10)], 20),  # a pause, and a resume
+        ([(90_000, 10), (100, 10)], 20),  # the clock was set back in between
     ],
 )
-def test_hours_are_those_in_which_anything_was_done(entries: list[Entry], seconds: float) -> None:
-    assert seconds_at_work(entries) == seconds
+def test_hours_are_those_in_which_anything_was_done(
+    steps: list[tuple[float, float]], seconds: float, tmp_path: Path
+) -> None:
+    """Each step by its end and its length; also those of ideas that have ended since."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    every = [step(end, length) for end, length in steps]
+    every += [step(end, 0.0).model_copy(update={"step": END}) for end, _ in steps[-1:]]
+    ledger.path.write_text("".join(entry.model_dump_json() + "\n" for entry in every))
+    assert len(ledger.recall()) <= 1
+    assert ledger.seconds_at_work == seconds
 
 
 def test_hours_end_a_sweep_and_an_idea() -> None:
     entries = [step(3600, 3600), step(5400, 1800, "other")]
-    enough = Books(sweep=Budget(hours=2), idea=Budget(hours=1.1), entries=entries)
+    before = {"entries": entries, "seconds_before": 5400}
+    enough = Books(sweep=Budget(hours=2), idea=Budget(hours=1.1), **before)
     assert enough.account("toy", "an_idea").time_is_up() is None
-    of_ideas = Books(idea=Budget(hours=1), entries=entries)
+    of_ideas = Books(idea=Budget(hours=1), **before)
     assert of_ideas.account("toy", "other").time_is_up() is None
     assert of_ideas.account("toy", "an_idea").time_is_up() == "The idea's budget of 1 h is over."
-    of_sweep = Books(sweep=Budget(hours=1.5), entries=entries)
+    of_sweep = Books(sweep=Budget(hours=1.5), **before)
     assert of_sweep.account("toy", "new").time_is_up() == "The sweep's budget of 1.5 h is over."
 
 
