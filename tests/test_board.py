@@ -76,3 +76,28 @@ def test_without_a_terminal_each_step_is_a_line_and_quiet_ones_are_left_out() ->
     assert any("digits/an_idea · smoke FAILED" in line for line in lines)
     board.entry(Entry(time=10, template="digits", idea="an_idea", step="smoke", message="passes"))
     assert output.getvalue().splitlines() == lines
+
+
+def test_of_a_large_sweep_the_table_shows_what_is_under_way_and_what_ended_last() -> None:
+    board, output = _board(80, terminal=True)
+    for number in range(10_000):
+        board.add("digits", f"idea_{number}", "accuracy", "higher")
+    for number in range(50):
+        ended = Entry(time=number + 1, template="digits", idea=f"idea_{number}", step="end")
+        board.entry(ended)
+    board.done_before = 7
+    board.step("digits", "an_idea", "edit")
+    table = _table(board, output)
+    assert [name for name in table if name.startswith("idea_")] == [
+        *("idea_45", "idea_46", "idea_47", "idea_48", "idea_49")
+    ]
+    assert table["an_idea"][0] == "edit"
+    assert table["57"][:3] == ["of", "10009", "ideas"]
+
+
+def test_a_resumed_sweep_tells_how_far_it_had_come_and_does_not_tell_it_all_again() -> None:
+    board, output = _board(80, terminal=False)
+    begun = Entry(time=9, template="digits", idea="an_idea", step="plan", message="a plan")
+    board.done_before = 3
+    board.recall([begun])
+    assert output.getvalue() == "going on: 3 of 5 ideas are done, 1 begun\n"

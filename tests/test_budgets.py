@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from bonsai.budget import ASKING, SPENT, USEFUL_REPLY, Books, Budget, Spending
 from bonsai.cli import app
 from bonsai.gateway import Gateway, LiveModel, Session
-from bonsai.ledger import NO_STEP, Entry, Ledger
+from bonsai.ledger import END, NO_STEP, Entry, Ledger
 from bonsai.live import LONG_REPLY, PROMPT_MARGIN, Exhausted
 from bonsai.settings import Settings
 from tests import sweeps
