@@ -132,7 +132,7 @@ def run(
     writable = [program.folder / name for name in program.writes]
     if program.data is not None:
         kit_data.publish(program.data)
-    scratch = Path(tempfile.mkdtemp(prefix="bonsai-run-"))
+    scratch = temporary_folder("run")
     try:
         _lend_font_list(scratch)
         command = [sys.executable, *program.arguments]
@@ -277,6 +277,21 @@ def _lend_font_list(home: Path) -> None:
         shutil.copy(path, target)
 
 
+def temporary_folder(kind: str) -> Path:
+    """A new folder among the temporary files; should this runner be killed, a later one removes it.
+
+    `kind` tells people what it is for.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"bonsai-{kind}-{os.getpid()}-"))
+
+
+def _remove_folders_of_the_dead() -> None:
+    for folder in Path(tempfile.gettempdir()).glob("bonsai-*-*-*"):
+        pid = folder.name.split("-")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kill a process, its group, and whoever carries its mark, wherever they went."""
     if process.poll() is None:
@@ -294,6 +309,8 @@ def kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
 def kill_orphans() -> int:
     """Kill the programs of runners that are no more; returns how many there were.
 
+    What they left among the temporary files is removed.
+
     A runner that is killed with SIGKILL cannot end what it has started. Left alone, that would go
     on writing into the folder of the run that `resume` does again.
     """
@@ -307,6 +324,7 @@ def kill_orphans() -> int:
                 process.kill()
         psutil.wait_procs(orphans, timeout=1)
         killed |= {process.pid for process in orphans}
+    _remove_folders_of_the_dead()
     return len(killed)
 
 

@@ -47,6 +47,7 @@ class Sweep:
             assignments=[Assignment(template=str(self.template), ideas=ideas)],
             confirm_seeds=2,
             first_fresh_seed=5000,
+            sandbox="off",  # else no experiment could leave a trace outside its folder
         )
         self.settings.save(self.results)
         self.environment = {"BONSAI_DATA": str(home / "data"), "TMPDIR": str(home / "tmp")}

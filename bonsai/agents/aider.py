@@ -21,8 +21,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 import bonsai
 from bonsai import execute
 from bonsai.agents.protocol import AgentReply, AgentStopped, Attempt, observe
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from bonsai.agents._aider_child import Job
     from bonsai.gateway import Session
 
-HOME_PREFIX = "bonsai-aider-"  # and the number of the runner whose it is
 EDIT_FORMATS = ("diff", "whole", "diff-fenced", "udiff")
 LIMITS = Limits(memory_gb=4, disk_mb=200, tasks=256)  # of one edit
 WATCH_SECONDS = 0.5
@@ -169,8 +166,7 @@ class AiderServer:
         if self._control is not None:
             return self._control
         if self._home is None:
-            _remove_homes_of_the_dead()
-            self._home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
+            self._home = execute.temporary_folder("aider")
             atexit.register(self.stop)
         self._control, theirs = socket.socketpair()
         with theirs, (self._home / "errors.txt").open("wb") as errors:
@@ -215,7 +211,7 @@ _SERVER = AiderServer()
 def _perform_in_new_process(job: Job, deadline_seconds: float) -> Attempt:
     """Have one edit done where processes cannot be forked; aider is loaded anew for it."""
     with (
-        tempfile.TemporaryDirectory(prefix=HOME_PREFIX, ignore_cleanup_errors=True) as home,
+        tempfile.TemporaryDirectory(prefix="bonsai-aider-", ignore_cleanup_errors=True) as home,
         subprocess.Popen(
             _command("once"),
             stdin=subprocess.PIPE,
@@ -233,13 +229,6 @@ def _perform_in_new_process(job: Job, deadline_seconds: float) -> Attempt:
         finally:
             process.kill()
     return _as_attempt(answer, lambda: errors.decode("utf-8", "replace"))
-
-
-def _remove_homes_of_the_dead() -> None:
-    """Remove what runners that were killed have left; they could not."""
-    for home in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}[0-9]*-*"):
-        if not psutil.pid_exists(int(home.name.removeprefix(HOME_PREFIX).partition("-")[0])):
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def _command(*arguments: str) -> list[str]:

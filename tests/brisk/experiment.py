@@ -23,7 +23,7 @@ def main():
         with trace.open("a") as file:
             file.write(f"{Path.cwd().parent.name}/{arguments.out_dir}\n")
     out = Path(arguments.out_dir)
-    out.mkdir()
+    out.mkdir(exist_ok=True)
     heights = []
     for seed in map(int, arguments.seeds.split(",")):
         rng = np.random.default_rng(seed)
