@@ -24,6 +24,7 @@ import psutil
 
 from bonsai import sandbox
 from bonsai.contract import Limits
+from bonsai.files import DiskFull, has_room
 from bonsai.kit import data as kit_data
 from bonsai.limits import Watch, within
 
@@ -125,6 +126,10 @@ def run(
         on_line: called with the last line of stdout whenever that changes.
         cancel: when set, the program is killed and `Cancelled` raised.
         environment_too: variables beside the usual ones.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        DiskFull: it failed, and there is no room where it wrote.
     """
     mark = uuid.uuid4().hex
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +163,8 @@ def run(
             finally:
                 kill_tree(process, mark)
                 code = process.wait()
+        if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
+            raise DiskFull(program.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if program.walls and code > 128:  # as bubblewrap hands on a signal

@@ -24,7 +24,7 @@ class DiskFull(BonsaiError):
         """Say it, and what to do."""
         super().__init__(
             f"the disk is full: there is no room left in {folder}. Nothing that is finished is "
-            f"lost; make room (a few megabytes at least), then `bonsai resume {folder}` goes on"
+            "lost; make room (a few megabytes at least), then `bonsai resume` goes on"
         )
 
 

@@ -216,7 +216,7 @@ def test_a_ledger_that_cannot_grow_says_that_the_disk_is_full() -> None:
 
 
 def test_a_full_disk_ends_with_a_sentence_and_resume_goes_on_when_there_is_room(
-    undisturbed: Sweep, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     """A disk of 150 MB, where a run of 24 MB finds first too little room, then enough."""
     if not _has_bubblewrap():
@@ -256,7 +256,7 @@ def test_a_full_disk_ends_with_a_sentence_and_resume_goes_on_when_there_is_room(
     for attempt in ("in_a_run", "before_a_step"):
         code, error, left, _ = told(attempt)
         assert code == "2\n"
-        assert error.startswith(f"error: the disk is full: there is no room left in {disk}/results")
+        assert error.startswith(f"error: the disk is full: there is no room left in {disk}/")
         assert "make room" in error
         assert "Traceback" not in error
         assert left == ""
