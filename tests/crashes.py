@@ -117,9 +117,9 @@ class Sweep:
 
     def plain(self, text: str) -> str:
         """Text without what may differ between two sweeps: places, times, commits."""
-        text = text.replace(str(self.home), "HOME")
+        text = re.sub(rf"{re.escape(str(self.home))}/(results|moved)\b", "RESULTS", text)
         text = re.sub(r"\((reused from the cache|\d+ s)\)", "(built)", text)
-        text = re.sub(r"baseline (run )?took \d+ s", "baseline took", text)
+        text = re.sub(r"baseline takes \d+ s", "baseline takes", text)
         return re.sub(r"\b[0-9a-f]{40}\b", "COMMIT", text)
 
     def story(self) -> list[dict[str, Any]]:
@@ -147,6 +147,8 @@ class Sweep:
                 continue
             name = re.sub(r"brisk-[0-9a-f]{20}", "brisk-KEY", name)
             content = path.read_bytes().decode("utf-8", "replace")
+            if name.endswith(".request.json"):  # aider shows files in an order of its own
+                content = "\n".join(sorted(content.replace("\\n", "\n").splitlines()))
             told = re.search(r"\.usage\.json$|/ledger\.jsonl$|summary\.md$|\.png$", name)
             found[name] = "" if told else self.plain(content)
         return found

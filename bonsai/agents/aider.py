@@ -246,6 +246,7 @@ def _environment(home: Path) -> dict[str, str]:
         "TMPDIR": str(home),
         "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
         "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",  # aider keeps files in sets; a request is to list them as before
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else litellm downloads prices
         "LITELLM_MODE": "PRODUCTION",  # else litellm reads .env files
         **execute.badge(),  # should the runner be killed, `resume` ends what still edits
