@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bonsai.ledger import REMARKS, Entry, Ledger
+from bonsai.ledger import NO_STEP, Entry, Ledger
 from bonsai.settings import Assignment, Settings
 from bonsai.template import Template
 from tests import sweeps
@@ -87,7 +87,7 @@ class Sweep:
         return Ledger(self.results / "ledger.jsonl").read()
 
     def steps(self) -> list[Entry]:
-        return [entry for entry in self.entries() if entry.step not in REMARKS]
+        return [entry for entry in self.entries() if entry.index != NO_STEP]
 
     def ran(self) -> list[str]:
         """Every execution of an experiment so far, by its own testimony: idea/folder."""

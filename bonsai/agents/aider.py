@@ -21,6 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 import bonsai
 from bonsai import execute
 from bonsai.agents.protocol import AgentReply, AgentStopped, Attempt, observe
