@@ -118,6 +118,7 @@ class Sweep:
     def plain(self, text: str) -> str:
         """Text without what may differ between two sweeps: places, times, commits."""
         text = re.sub(rf"{re.escape(str(self.home))}/(results|moved)\b", "RESULTS", text)
+        text = text.replace(str(self.home), "HOME")
         text = re.sub(r"\((reused from the cache|\d+ s)\)", "(built)", text)
         text = re.sub(r"baseline takes \d+ s", "baseline takes", text)
         return re.sub(r"\b[0-9a-f]{40}\b", "COMMIT", text)
