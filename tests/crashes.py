@@ -203,7 +203,8 @@ def differences(ours: Sweep, theirs: Sweep) -> list[str]:
         if a != b:
             keys = range(max(len(a), len(b))) if isinstance(a, list) else sorted({*a, *b})
             at = next(k for k in keys if _at(a, k) != _at(b, k))
-            found.append(f"{name}, {at}: {_at(a, at)!r}, undisturbed {_at(b, at)!r}")
+            x, y = (repr(_at(items, at))[:1000] for items in (a, b))
+            found.append(f"{name}, {at}: {x}, undisturbed {y}")
     for idea in ("higher", "stumbles"):
         if (a := _history(ours, idea)) != (b := _history(theirs, idea)):
             found.append(f"the history of {idea}: {a}, undisturbed {b}")
