@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from bonsai.budget import Budget
 from bonsai.settings import Settings
 from bonsai.summary import SweepSummary, summarise
 from tests import sweeps
@@ -160,81 +156,6 @@ def test_a_finished_sweep_resumes_into_nothing(swept: tuple[Path, str]) -> None:
     done = sweeps.run("resume", str(results), cwd=results)
     assert done.returncode == 0, done.stderr
     assert (results / "ledger.jsonl").read_bytes() == before
-
-
-def test_a_killed_sweep_goes_on_where_it_was(swept: tuple[Path, str], tmp_path: Path) -> None:
-    """SIGKILL in the middle of a run; then `resume` ends as the undisturbed sweep did."""
-    results = tmp_path / "res"
-    process = sweeps.start(
-        *("run", str(sweeps.TOY), "--out", "res", "--confirm-seeds", "2"),
-        *("--ideas", "more_images,changes_nothing"),
-        cwd=tmp_path,
-    )
-    with process:
-        ledger = results / "ledger.jsonl"
-        run_2 = results / "toy" / "more_images" / "logs" / "01-run_2.out"
-        deadline = time.monotonic() + 200
-        while not run_2.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    kept = ledger.read_bytes()
-    finished = (results / "toy/more_images/workspace/run_1/final_info.json").stat().st_mtime_ns
-    assert sweeps.story(sweeps.entries(results, "more_images"))[-1] == ("smoke", True)
-
-    done = sweeps.run("resume", str(results), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert ledger.read_bytes().startswith(kept), "nothing that was written is lost or changed"
-    again = (results / "toy/more_images/workspace/run_1/final_info.json").stat().st_mtime_ns
-    assert again == finished, "nothing that was finished is done again"
-    for idea in ("more_images", "changes_nothing"):
-        ours, theirs = sweeps.entries(results, idea), sweeps.entries(swept[0], idea)
-        assert sweeps.story(ours) == sweeps.story(theirs)
-        assert [entry.index for entry in ours] == list(range(len(ours)))
-        scores = [
-            [entry.data["scores"]["means"] for entry in each if entry.step == "run"]
-            for each in (ours, theirs)
-        ]
-        assert scores[0] == scores[1]
-
-
-def test_at_the_end_of_its_hours_a_sweep_closes_its_books(
-    swept: tuple[Path, str], tmp_path: Path
-) -> None:
-    """A sweep whose hours are over after the first run of an idea, and before the next began."""
-    results = Path(shutil.copytree(swept[0], tmp_path / "res"))
-    ledger, kept = results / "ledger.jsonl", []
-    for line in ledger.read_text().splitlines(keepends=True):
-        entry = json.loads(line)
-        last = next((each for each in reversed(kept) if each["idea"] == entry["idea"]), entry)
-        if entry["idea"] == "changes_nothing" and entry["index"] > 0:
-            continue
-        if entry["idea"] != "more_images" or last["step"] != "run":
-            kept.append(entry)
-    ledger.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
-    settings = Settings.load(results)
-    settings.model_copy(update={"budget": Budget(hours=0.001)}).save(results)
-
-    done = sweeps.run("resume", str(results), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    over = "The sweep's budget of 0.001 h is over."
-    assert sweeps.story(sweeps.entries(results, "more_images"))[4:] == [
-        *(("run", True), ("edit", False), ("write_up", False)),
-        *(("plots", True), ("confirm", True), ("end", True)),
-    ]
-    assert sweeps.story(sweeps.entries(results, "changes_nothing")) == [
-        *(("start", True), ("plan", False), ("end", False)),
-    ]
-    assert f"toy/more_images · end: 1 run finished; {over}" in done.stdout
-    summary = summarise(results)
-    words = {name: idea.word for name, idea in _ideas(summary).items()}
-    assert words["more_images"] == "supported"
-    text = (results / "summary.md").read_text()
-    for name in ("more\\_images", "changes\\_nothing"):
-        assert text.count(f"- toy/{name}: {over}") == 1
-    before = ledger.read_bytes()
-    assert sweeps.run("resume", str(results), cwd=tmp_path).returncode == 0
-    assert ledger.read_bytes() == before, "what a budget decided is replayed, too"
 
 
 def test_fewer_runs_than_were_recorded_end_with_the_recorded_write_up(tmp_path: Path) -> None:
