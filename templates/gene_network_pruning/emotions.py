@@ -15,10 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bonsai import kit
+from bonsai.kit.data import data_folder
 
 # By path: the runner scores outcomes of many templates in one process, away from their folders.
-faces = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("faces.py"))))
+faces, real_data = (
+    SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(f"{name}.py"))))
+    for name in ("faces", "real_data")
+)
 
 SEEDS = {"train": 101, "val": 102, "test": 103}  # of the generated faces: the same for every run
 SIZES = {  # faces of each condition
@@ -26,6 +29,7 @@ SIZES = {  # faces of each condition
     "mini": {"train": 300, "val": 100, "test": 200},
 }
 SMOKE_SUFFIX = "-smoke"
+SMOKE_ITEMS = 200  # of each part of a real set
 
 
 @dataclass(frozen=True)
@@ -103,22 +107,52 @@ def load(name: str, smoke: bool = False) -> tuple[Emotions, Truth]:
 
 @lru_cache(maxsize=2)
 def _load(name: str, smoke: bool) -> tuple[Emotions, Truth]:
-    if name not in SIZES:
-        raise kit.KitError(f"--data {name}: unknown")
+    return _generated(name, smoke) if name in SIZES else _real(name, smoke)
+
+
+def _generated(name: str, smoke: bool) -> tuple[Emotions, Truth]:
     sizes = {part: 40 if smoke else count for part, count in SIZES[name].items()}
     drawn = {part: faces.draw(sizes[part], seed) for part, seed in SEEDS.items()}
-    full = ("faces" if name == "faces" else f"faces-{name}") + SMOKE_SUFFIX * smoke
-    pixels = {part: f.images.reshape(len(f.images), -1) / np.float32(255) for part, f in drawn.items()}
-    mean, spread = pixels["train"].mean(), pixels["train"].std()
-    parts = {
-        part: Part(
-            torch.from_numpy((pixels[part] - mean) / spread).float(),
-            torch.from_numpy(f.labels), torch.from_numpy(f.conditions),
-            torch.from_numpy(f.valence).float(),
+    raw = {
+        part: (
+            f.images.reshape(len(f.images), -1) / np.float32(255),
+            f.labels,
+            f.conditions,
+            f.valence,
         )
         for part, f in drawn.items()
     }
-    test = parts["test"]
-    data = Emotions(full, faces.CLASSES, faces.CONDITIONS, torch.from_numpy(faces.VALENCE).float(),
-                    parts["train"], parts["val"], test.inputs, test.conditions)
-    return data, Truth(full, faces.CLASSES, faces.CONDITIONS, parts["val"], test)
+    mean, spread = raw["train"][0].mean(), raw["train"][0].std()
+    full = ("faces" if name == "faces" else f"faces-{name}") + SMOKE_SUFFIX * smoke
+    return _assemble(full, faces.CONDITIONS, raw, mean, spread)
+
+
+def _real(name: str, smoke: bool) -> tuple[Emotions, Truth]:
+    """One of real_data.py, each feature standardised; its valence is that of the class."""
+    parts, conditions = real_data.read(name, data_folder() / name)
+    raw = {
+        part: (*(array[: SMOKE_ITEMS if smoke else None] for array in arrays),)
+        for part, arrays in parts.items()
+    }
+    raw = {part: (*arrays, faces.VALENCE[arrays[1]]) for part, arrays in raw.items()}
+    mean, spread = raw["train"][0].mean(axis=0), raw["train"][0].std(axis=0) + 1e-6
+    return _assemble(name + SMOKE_SUFFIX * smoke, conditions, raw, mean, spread)
+
+
+def _assemble(
+    name: str, conditions: tuple[str, ...], raw: dict[str, Any], mean: Any, spread: Any
+) -> tuple[Emotions, Truth]:
+    parts = {
+        part: Part(
+            torch.from_numpy((features - mean) / spread).float(),
+            torch.from_numpy(labels).long(),
+            torch.from_numpy(groups).long(),
+            torch.from_numpy(valence).float(),
+        )
+        for part, (features, labels, groups, valence) in raw.items()
+    }
+    train, val, test = (parts[part] for part in ("train", "val", "test"))
+    class_valence = torch.from_numpy(faces.VALENCE).float()
+    data = Emotions(name, faces.CLASSES, conditions, class_valence, train, val, test.inputs,
+                    test.conditions)  # fmt: skip
+    return data, Truth(name, faces.CLASSES, conditions, val, test)

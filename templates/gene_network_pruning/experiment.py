@@ -10,9 +10,11 @@ Method:   a network 576-64-32-7 learns seven emotions from drawn faces while a r
 Run:      python experiment.py --out_dir run_0     (add --smoke for a check in seconds)
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from emotions import Emotions
@@ -21,13 +23,15 @@ from networks import (
     Trained,
     cubic,
     differentiate,
+    exchange,
     forward,
     generator,
     keep_top,
+    names_of,
     predict,
 )
 from peers import Gradual, LotteryTicket, Random, RigL, Rule, Set, SmallDense, Snip
-from records import record, record_details
+from records import fake_diagnosis, record, record_details
 from regressors import one_shot
 from torch import Tensor
 
@@ -49,7 +53,7 @@ class Config:
     regressors: int = 5            # networks per seed for the published figure
     # the genuine rule
     hill: float = 2.0              # n: exponent of the activation by saliency
-    half: float = 1.0              # K: saliency, relative to the layer's mean, of half activation
+    half: float = 0.3              # K: saliency, relative to the layer's mean, of half activation
     repression: float = 0.5        # rho: share of transcription that redundancy can silence
     mrna_decay: float = 1.0        # gamma_m, per unit of gene time
     protein_decay: float = 0.5     # gamma_p, per unit of gene time
@@ -83,29 +87,26 @@ class Fake(Rule):
         """Use the median of the survivors' scores as the threshold if `to_median`."""
         super().__init__()
         self.config, self.to_median = config, to_median
-        self.log: list[dict[str, Tensor]] = []       # per epoch, each (S,); see `look`
+        self.log: list[dict[str, Tensor]] = []       # per epoch; see records.fake_diagnosis
+        self.before: tuple[Tensor, ...] = ()
 
     def begin(self, nets: Networks, seeds: list[int], inputs: Tensor, labels: Tensor) -> None:
         """Start from all synapses."""
         self.streams = [generator(seed, 4) for seed in seeds]
-        self.rewired = [torch.zeros_like(mask) for mask in nets.masks]
 
     def update(self, nets: Networks, inputs: Tensor, progress: float) -> None:
         """Prune and rewire, once per epoch."""
         epoch = progress * self.config.epochs
         if abs(epoch - round(epoch)) > 1e-6 or epoch <= self.config.fake_start:
             return
-        if not self.log:
-            self.before = nets.weights[0].clone(), nets.masks[0].clone()
         for layer, (weight, mask) in enumerate(zip(nets.weights, nets.masks, strict=True)):
             score = self.importance(weight, nets.gradients[layer] * mask, progress)
             mask.mul_(score >= self.threshold(score, mask))
             chosen = self.rewire(score, mask, progress)
             if layer == 0:
-                self.look(weight, mask, score, chosen)
+                self.log.append(fake_diagnosis(self.before, weight, mask, score, chosen))
+                self.before = weight.clone(), mask + chosen, chosen
             mask.add_(chosen)
-            self.rewired[layer] = chosen
-        self.before = nets.weights[0].clone(), nets.masks[0].clone()
 
     def importance(self, weight: Tensor, gradient: Tensor, progress: float) -> Tensor:
         """Equation 2 of the paper."""
@@ -126,30 +127,12 @@ class Fake(Rule):
         distance = (score - score.mean((-2, -1), keepdim=True)).abs()
         chance = torch.exp(-distance / sigma) * (1 - mask)
         chosen = torch.zeros_like(mask)
-        for row, flat, stream in zip(chosen.flatten(1), chance.flatten(1).cpu(), self.streams):
+        rows = zip(chosen.flatten(1), chance.flatten(1).cpu(), self.streams, strict=True)
+        for row, flat, stream in rows:
             count = min(self.config.fake_links, int((flat > 0).sum()))
             if count:
                 row[torch.multinomial(flat, count, generator=stream).to(row.device)] = 1
         return chosen
-
-    def look(self, weight: Tensor, mask: Tensor, score: Tensor, chosen: Tensor) -> None:
-        """Put on record what happens in the first layer; see `log`."""
-        (was, expressed), rewired = self.before, self.rewired[0]
-        moved, silent = (weight - was).abs(), 1 - mask
-        better = [                              # share of silent links that outrank a rewired one
-            1 - torch.searchsorted(s[z > 0].sort().values, s[c > 0]).float().mean() / (z > 0).sum()
-            for s, z, c in zip(score, silent, chosen, strict=True)
-        ]
-        self.log.append({
-            "silent motion": share(moved, 1 - expressed) / share(moved, expressed),
-            "rewired, pruned again": share(silent, rewired),
-            "outranks a rewired link": torch.stack(better),
-        })
-
-
-def share(values: Tensor, where: Tensor) -> Tensor:
-    """Mean of `values` where `where` is 1, for each seed; nan where it never is."""
-    return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -165,9 +148,10 @@ class Genes(Rule):
     """
 
     def __init__(
-        self, sparsities, config: Config, shuffled: bool = False, static: bool = False
+        self, sparsities: Sequence[float], config: Config, shuffled: bool = False,
+        static: bool = False,
     ) -> None:
-        """Exchange the partners of all genes if `shuffled`; stop after the first step if `static`."""
+        """Exchange the partners of all genes if `shuffled`; stay as first found if `static`."""
         super().__init__(sparsities)
         self.config, self.shuffled, self.static = config, shuffled, static
         self.history: list[Tensor] = []      # each (2, S, K, genes): mRNA and protein
@@ -190,11 +174,15 @@ class Genes(Rule):
         self.history.append(torch.stack([torch.cat(self.mrna, -1), torch.cat(self.protein, -1)]))
         ends = [None, *self.protein, None]
         scores = []
-        for weight, mask, below, above in zip(nets.weights, nets.masks, ends, ends[1:]):
+        for weight, mask, (below, above) in zip(
+            nets.weights, nets.masks, pairwise(ends), strict=True
+        ):
             score = weight.abs() * (1 + (self.config.hysteresis - 1) * mask)
             score = score if below is None else score * below[:, :, None, :]
             scores.append(score if above is None else score * above[:, :, :, None])
         keep_top(nets, scores, [cubic(final, progress) for final in self.sparsities])
+        if self.config.rewiring:
+            exchange(nets.masks, scores, self.config.rewiring, self.streams)
 
     def transcribe(self, nets: Networks, inputs: Tensor) -> None:
         """Advance mRNA and protein by `gene_substeps` steps."""
@@ -209,7 +197,7 @@ class Genes(Rule):
                 )
 
     def activation(self, activation: Tensor, outgoing: Tensor) -> Tensor:
-        """Hill function of the saliency E|h| * sum|w_out|, relative to the layer's mean; (S, K, H)."""
+        """Hill function of the saliency E|h| sum|w_out|, relative to its layer's mean; (S, K, H)."""
         saliency = activation.abs().mean(-1) * outgoing.abs().sum(-2)
         power = (saliency / saliency.mean(-1, keepdim=True).clamp_min(1e-12)) ** self.config.hill
         return power / (self.config.half**self.config.hill + power)
@@ -227,18 +215,20 @@ class Genes(Rule):
         return relation
 
 
-def step_genes(mrna, protein, activated, relation, config):
+def step_genes(
+    mrna: Tensor, protein: Tensor, activated: Tensor, relation: Tensor, config: Config
+) -> tuple[Tensor, Tensor]:
     """One step of the genes, stable for every step size.
 
-    Exponential Euler: production is frozen over the step and decay is exact, so that 0 <= m <=
-    1 / gamma_m and 0 <= p <= kappa / (gamma_m gamma_p) for ever; forward Euler would need steps below
-    2 / max(gamma_m, gamma_p).
+    Exponential Euler: production is frozen over the step and decay is exact. Whatever the step,
+    0 <= m <= 1 / gamma_m and 0 <= p <= kappa / (gamma_m gamma_p), once inside; forward Euler would
+    need steps below 2 / max(gamma_m, gamma_p) not to blow up.
     """
     repressors = (relation @ protein[..., None])[..., 0]
     made = activated * (1 - config.repression * repressors / (1 + repressors))
 
-    def relax(state, production, decay):
-        kept = torch.exp(torch.tensor(-decay * config.gene_step)).item()
+    def relax(state: Tensor, production: Tensor, decay: float) -> Tensor:
+        kept = math.exp(-decay * config.gene_step)
         return kept * state + (1 - kept) / decay * production
 
     return (
@@ -271,10 +261,9 @@ def fit(
         first_epoch: epochs before it are left out.
         log: called with the number of epochs and the networks, after each epoch.
     """
-    names, own = [], {}
+    names, own, count = names_of(rules), {}, 0
     for name, rule in rules.items():
-        own[name] = slice(len(names), len(names) + len(rule.sparsities))
-        names += [f"{name}@{sparsity:g}" for sparsity in rule.sparsities]
+        own[name] = slice(count, count := count + len(rule.sparsities))
     widths = [inputs.shape[1], *config.hidden, int(labels.max()) + 1]
     nets = early = Networks.start(widths, seeds, len(names)).to(inputs)
     streams = [generator(seed, 3) for seed in seeds]
@@ -365,7 +354,7 @@ def study(config: Config, data: Emotions, seeds: list[int]) -> list[kit.Outcome]
 
     # every rule at every sparsity, then the lottery tickets of the dense networks among them
     rules = {name: made(config.sparsities) for name, made in make.items()}
-    names = [f"{name}@{level:g}" for name, rule in rules.items() for level in rule.sparsities]
+    names = names_of(rules)
     pooled = fit(config, rules, inputs, labels, seeds, log=log)
     dense = slice(names.index("dense@0"), names.index("dense@0") + 1)
     ticket = LotteryTicket(config.sparsities, pooled.early.part(dense), pooled.nets.part(dense))

@@ -5,9 +5,10 @@ S seeds and K networks per seed train together. Layer l has weights (S, K, out, 
 nothing but their rule. Activations are (S, K, units, B). A mask is 1 where a synapse is expressed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,10 +53,13 @@ class Networks:
 
     def to(self, like: Tensor) -> "Networks":
         """The same on the device and in the precision of `like`."""
-        return Networks(*([t.to(like) for t in ts] for ts in (self.weights, self.biases, self.masks)))
+        return Networks(
+            *([t.to(like) for t in ts] for ts in (self.weights, self.biases, self.masks))
+        )
 
     def part(self, columns: slice) -> "Networks":
         """The networks `columns` of every seed, as views."""
+
         def cut(tensors: list[Tensor]) -> list[Tensor]:
             return [tensor[:, columns] for tensor in tensors]
 
@@ -71,6 +75,11 @@ class Networks:
     def sizes(self) -> list[int]:
         """Synapses of each layer."""
         return [weight[0, 0].numel() for weight in self.weights]
+
+
+def names_of(rules: Mapping[str, Any]) -> list[str]:
+    """Each network as "rule@sparsity", in the order of the rules and of their sparsities."""
+    return [f"{name}@{level:g}" for name, rule in rules.items() for level in rule.sparsities]
 
 
 def forward(weights: Sequence[Tensor], biases: Sequence[Tensor], inputs: Tensor) -> list[Tensor]:
@@ -171,3 +180,24 @@ def cubic(final: float, progress: float, end: float = 0.75) -> float:
     The gradual schedule of Zhu & Gupta (arXiv 1710.01878).
     """
     return final * (1 - (1 - min(progress / end, 1.0)) ** 3)
+
+
+def exchange(
+    masks: Sequence[Tensor], scores: Sequence[Tensor], share: float, streams: list[torch.Generator]
+) -> None:
+    """Replace the weakest `share` of a layer's expressed synapses by silent ones, drawn at random.
+
+    The chance of a silent one is exp(-(tau - score) / sigma), sigma the deviation of the scores;
+    tau cancels. Drawn without replacement, by adding Gumbel noise to score / sigma.
+    """
+    for mask, score in zip(masks, scores, strict=True):
+        drawn = [torch.rand(score.shape[1:], generator=stream) for stream in streams]
+        gumbel = -torch.log(-torch.log(torch.stack(drawn).to(score).clamp(1e-7, 1 - 1e-7)))
+        wish = score / score.flatten(2).std(-1)[..., None, None] + gumbel
+        for column in range(mask.shape[1]):
+            expressed = mask[:, column] > 0
+            count = round(share * float(expressed[0].sum()))
+            count = min(count, int((~expressed[0]).sum()))
+            weakest = top(torch.where(expressed, -score[:, column], -torch.inf), count)
+            drawn_in = top(torch.where(expressed, -torch.inf, wish[:, column]), count)
+            mask[:, column] += drawn_in - weakest

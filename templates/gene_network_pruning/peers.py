@@ -1,11 +1,12 @@
 """Frozen: what gene regulation is measured against, each rule at the same number of synapses.
 
-Each class is one rule for the masks of K networks per seed, one for each sparsity that it was given.
-`begin` is called before the first step, `update` twice per epoch, right after a step.
+Each class is one rule for the masks of K networks per seed, one for each sparsity that it was
+given. `begin` is called before the first step, `update` twice per epoch, right after a step.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from networks import Networks, budgets, cubic, differentiate, generator, keep_top, top
@@ -69,9 +70,9 @@ class SmallDense(Rule):
             for share in range(widths[1], 0, -1):
                 units = [max(1, round(share / widths[1] * width)) for width in widths[1:-1]]
                 kept = [widths[0], *units, widths[-1]]
-                if sum(a * b for a, b in zip(kept, kept[1:], strict=False)) <= budget:
+                if sum(a * b for a, b in pairwise(kept)) <= budget:
                     break
-            for mask, inside, outside in zip(nets.masks, kept, kept[1:], strict=False):
+            for mask, (inside, outside) in zip(nets.masks, pairwise(kept), strict=True):
                 mask[:, column] = 0
                 mask[:, column, :outside, :inside] = 1
 
@@ -103,7 +104,9 @@ class LotteryTicket(Rule):
         for own, early in zip([*nets.weights, *nets.biases],
                               [*self.early.weights, *self.early.biases], strict=True):  # fmt: skip
             own.copy_(early.expand_as(own))
-        scores = [w.abs().expand_as(m) for w, m in zip(self.trained.weights, nets.masks, strict=True)]
+        scores = [
+            w.abs().expand_as(m) for w, m in zip(self.trained.weights, nets.masks, strict=True)
+        ]
         keep_top(nets, scores, self.sparsities)
 
 
@@ -141,6 +144,8 @@ class Set(Random):
 
 class RigL(Set):
     """RigL (Evci et al., ICML 2020): as SET, but grow where the dense gradient is largest."""
+
+    drop = 0.5
 
     def share(self, progress: float) -> float:
         """A cosine down to zero at three quarters of training."""

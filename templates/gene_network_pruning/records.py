@@ -1,4 +1,4 @@
-"""Frozen: what of trained networks goes into an outcome, under which names."""
+"""Frozen: what is put on record of trained networks, and of the published rule's first layer."""
 
 import torch
 from emotions import Emotions
@@ -26,3 +26,39 @@ def record_details(values: list[dict[str, Tensor]], part: Trained, data: Emotion
             value[f"churn {name}"] = part.churn[:, s, k]
             for layer, mask in enumerate(part.nets.masks):
                 value[f"mask {layer} {name}"] = mask[s, k].bool()
+
+
+def fake_diagnosis(
+    before: tuple[Tensor, ...], weight: Tensor, mask: Tensor, score: Tensor, chosen: Tensor
+) -> dict[str, Tensor]:
+    """What the published rule does to a layer, each (S,) and nan where there is nothing to tell.
+
+    Args:
+        before: weights, masks and rewired links of the epoch before; empty at the first pruning.
+        weight: now, (S, 1, out, in).
+        mask: after pruning and before rewiring.
+        score: of every link.
+        chosen: the links that are rewired now.
+
+    Returns:
+        "silent motion": how far silent weights moved in the epoch, relative to expressed ones;
+        "rewired, pruned again": the share of the links rewired before that are pruned now;
+        "outranks a rewired link": the share of silent links that score higher than a rewired one.
+    """
+    silent = 1 - mask
+    higher = []
+    for scores, sleeping, picked in zip(score, silent, chosen, strict=True):
+        asleep = scores[sleeping > 0].sort().values
+        place = torch.searchsorted(asleep, scores[picked > 0]).to(score)
+        higher.append(1 - place.mean() / len(asleep))
+    found = {"outranks a rewired link": torch.stack(higher)}
+    if before:
+        was, expressed, rewired = before
+        moved = (weight - was).abs()
+        found["silent motion"] = _mean(moved, 1 - expressed) / _mean(moved, expressed)
+        found["rewired, pruned again"] = _mean(silent, rewired)
+    return found
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1)

@@ -46,7 +46,9 @@ def _train(
     parameters = [tensor.requires_grad_() for tensor in (*nets.weights, *nets.biases)]
     adam = torch.optim.Adam(parameters, lr=1e-3, fused=True)
     for _ in range(STEPS[name]):
-        picked = torch.stack([torch.randint(count, (min(BATCH, count),), generator=g) for g in streams])
+        picked = torch.stack(
+            [torch.randint(count, (min(BATCH, count),), generator=g) for g in streams]
+        )
         rows = faces.gather(1, picked).to(inputs.device)
         predicted = forward(nets.weights, nets.biases, inputs[rows])[-1][:, 0, 0]
         adam.zero_grad()

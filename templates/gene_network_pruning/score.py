@@ -1,8 +1,8 @@
 """Frozen: how an outcome of gene_network_pruning is scored. The agent cannot edit this file.
 
-An outcome holds predicted classes and valences of every network, and its masks. What the test faces
-feel is known here and nowhere else. `claims` turns the scores of all seeds into verdicts; its margins
-were fixed before anything was measured.
+An outcome holds predicted classes and valences of every network, and its masks. What the test
+faces feel is known here and nowhere else. `claims` turns the scores of all seeds into verdicts; its
+margins were fixed before anything was measured.
 """
 
 import math
@@ -80,9 +80,7 @@ def networks(outcome: Mapping[str, np.ndarray], prefix: str = "") -> list[str]:
     return [key.removeprefix(start) for key in outcome if key.startswith(start)]
 
 
-def right(
-    outcome: Mapping[str, np.ndarray], key: str, labels: np.ndarray
-) -> np.ndarray:
+def right(outcome: Mapping[str, np.ndarray], key: str, labels: np.ndarray) -> np.ndarray:
     """Which predictions are right, (N,) of 0 and 100, so that a mean is a percentage.
 
     Raises:
@@ -141,8 +139,8 @@ def score(outcome: Mapping[str, np.ndarray], truth: Any) -> dict[str, float]:
 
     Args:
         outcome: for each network, as "rule@sparsity": `test` and `val` classes, test `valence`,
-            `mask 0`, `mask 1`, ..., `churn`; the same with "without C: " and "shuffled labels: " before
-            `test`; `regressors few` and `many` (draws, shares, faces); the number `focus`.
+            `mask 0`, `mask 1`, ..., `churn`; `test` classes with "without C: " or "shuffled labels: "
+            before them; `regressors few` and `many` (draws, shares, faces); the number `focus`.
         truth: from `load_truth`.
 
     Raises:
@@ -286,7 +284,7 @@ def equivalent(values: Sequence[float], margin: float) -> str:
 
 
 def claims(per_seed: Mapping[str, Sequence[float]]) -> list[Claim]:
-    """The table of claims, from the metrics of each seed; rows whose metrics are missing are left out."""
+    """The table of claims, from the metrics of each seed; rows without metrics are left out."""
     better = "better"
     rows = (
         ("fake rule: accuracy", "92 %", "fake_accuracy", "%",
@@ -316,7 +314,9 @@ def claims(per_seed: Mapping[str, Sequence[float]]) -> list[Claim]:
         values = per_seed.get(metric)
         if values is not None and len(values):
             low, high = interval(values) or (None, None)
-            table.append(Claim(about, paper, float(np.mean(values)), low, high, unit, judge(values)))
+            table.append(
+                Claim(about, paper, float(np.mean(values)), low, high, unit, judge(values))
+            )
     return table
 
 
