@@ -197,7 +197,7 @@ class Genes(Rule):
                 )
 
     def activation(self, activation: Tensor, outgoing: Tensor) -> Tensor:
-        """Hill function of the saliency E|h| sum|w_out|, relative to its layer's mean; (S, K, H)."""
+        """Hill function of the saliency E|h| sum|w_out|, relative to the layer's mean: (S, K, H)."""
         saliency = activation.abs().mean(-1) * outgoing.abs().sum(-2)
         power = (saliency / saliency.mean(-1, keepdim=True).clamp_min(1e-12)) ** self.config.hill
         return power / (self.config.half**self.config.hill + power)
