@@ -37,7 +37,7 @@ class Part:
     """One of train, val and test.
 
     Attributes:
-        inputs: (N, D) float32, standardised with the mean and spread of the training part.
+        inputs: (N, D) float32, less the mean input of the training part and scaled to spread 1.
         labels: (N,) index into the classes.
         conditions: (N,) index into the conditions.
         valence: (N,) float32, pleasantness from -1 to 1.
@@ -122,7 +122,8 @@ def _generated(name: str, smoke: bool) -> tuple[Emotions, Truth]:
         )
         for part, f in drawn.items()
     }
-    mean, spread = raw["train"][0].mean(), raw["train"][0].std()
+    mean = raw["train"][0].mean(axis=0)  # the mean face: else many units would never fire
+    spread = (raw["train"][0] - mean).std()
     full = ("faces" if name == "faces" else f"faces-{name}") + SMOKE_SUFFIX * smoke
     return _assemble(full, faces.CONDITIONS, raw, mean, spread)
 

@@ -18,20 +18,10 @@ from itertools import pairwise
 
 import torch
 from emotions import Emotions
-from networks import (
-    Networks,
-    Trained,
-    cubic,
-    differentiate,
-    exchange,
-    forward,
-    generator,
-    keep_top,
-    names_of,
-    predict,
-)
+from masks import cubic, exchange, keep_top
+from networks import Networks, Trained, differentiate, forward, generator, names_of
 from peers import Gradual, LotteryTicket, Random, RigL, Rule, Set, SmallDense, Snip
-from records import fake_diagnosis, record, record_details
+from records import add, fake_diagnosis, log_accuracy, log_fake, record, record_details
 from regressors import one_shot
 from torch import Tensor
 
@@ -43,8 +33,9 @@ class Config:
     """Settings of a run."""
 
     sparsities: tuple[float, ...] = (0.5, 0.7, 0.8, 0.9, 0.95)   # asked of every rule but the fake
-    focus: float = 0.9             # the sparsity at which rules are compared
+    focus: float = 0.9             # one of these, at which rules are compared; 0.5 must stay too
     hidden: tuple[int, ...] = (64, 32)     # units of the hidden layers
+    classes: int = 7               # emotions
     epochs: int = 20               # passes over the training data
     batch_size: int = 64           # inputs per step
     learning_rate: float = 1e-3    # of Adam
@@ -174,9 +165,8 @@ class Genes(Rule):
         self.history.append(torch.stack([torch.cat(self.mrna, -1), torch.cat(self.protein, -1)]))
         ends = [None, *self.protein, None]
         scores = []
-        for weight, mask, (below, above) in zip(
-            nets.weights, nets.masks, pairwise(ends), strict=True
-        ):
+        layers = zip(nets.weights, nets.masks, pairwise(ends), strict=True)
+        for weight, mask, (below, above) in layers:
             score = weight.abs() * (1 + (self.config.hysteresis - 1) * mask)
             score = score if below is None else score * below[:, :, None, :]
             scores.append(score if above is None else score * above[:, :, :, None])
@@ -197,7 +187,7 @@ class Genes(Rule):
                 )
 
     def activation(self, activation: Tensor, outgoing: Tensor) -> Tensor:
-        """Hill function of the saliency E|h| sum|w_out|, relative to the layer's mean: (S, K, H)."""
+        """Hill function of the saliency E|h| sum|w_out| over the layer's mean; (S, K, H)."""
         saliency = activation.abs().mean(-1) * outgoing.abs().sum(-2)
         power = (saliency / saliency.mean(-1, keepdim=True).clamp_min(1e-12)) ** self.config.hill
         return power / (self.config.half**self.config.hill + power)
@@ -231,10 +221,8 @@ def step_genes(
         kept = math.exp(-decay * config.gene_step)
         return kept * state + (1 - kept) / decay * production
 
-    return (
-        relax(mrna, made, config.mrna_decay),
-        relax(protein, config.translation * mrna, config.protein_decay),
-    )
+    return (relax(mrna, made, config.mrna_decay),
+            relax(protein, config.translation * mrna, config.protein_decay))
 
 
 # ------------------------------------------------------------------------------------------------
@@ -264,7 +252,7 @@ def fit(
     names, own, count = names_of(rules), {}, 0
     for name, rule in rules.items():
         own[name] = slice(count, count := count + len(rule.sparsities))
-    widths = [inputs.shape[1], *config.hidden, int(labels.max()) + 1]
+    widths = [inputs.shape[1], *config.hidden, config.classes]
     nets = early = Networks.start(widths, seeds, len(names)).to(inputs)
     streams = [generator(seed, 3) for seed in seeds]
 
@@ -289,11 +277,9 @@ def fit(
             rows = order[:, (step - 1) * config.batch_size : step * config.batch_size]
             _, gradients = differentiate(nets, inputs[rows], labels.gather(1, rows))
             nets.gradients = gradients[: len(nets.weights)]
-            masked = [g * mask for g, mask in zip(nets.gradients, nets.masks, strict=True)]
-            for parameter, gradient in zip(
-                parameters, [*masked, *gradients[len(masked) :]], strict=True
-            ):
-                parameter.grad = gradient
+            allowed = [*nets.masks, *[1.0] * len(nets.biases)]
+            for parameter, gradient, mask in zip(parameters, gradients, allowed, strict=True):
+                parameter.grad = gradient * mask
             adam.step()
             if step not in update_after:
                 continue
@@ -343,25 +329,21 @@ def study(config: Config, data: Emotions, seeds: list[int]) -> list[kit.Outcome]
     inputs, labels = data.train.inputs, data.train.labels.expand(len(seeds), -1)
     make = rules_of(config)
 
-    def log(epoch: int, nets: Networks) -> None:
-        """Add the validation accuracy of all networks to the curves."""
-        if epoch % 4 and epoch < config.epochs:
-            return
-        right = predict(nets, data.val.inputs).argmax(2) == data.val.labels
-        for curve, accuracies in zip(curves, 100 * right.float().mean(2), strict=True):
-            for name, accuracy in zip(names, accuracies, strict=True):
-                curve.add(f"validation accuracy {name}", epoch, accuracy)
-
     # every rule at every sparsity, then the lottery tickets of the dense networks among them
     rules = {name: made(config.sparsities) for name, made in make.items()}
     names = names_of(rules)
+
+    def log(epoch: int, nets: Networks) -> None:
+        if epoch % 4 == 0 or epoch == config.epochs:
+            log_accuracy(curves, epoch, names, nets, data)
+
     pooled = fit(config, rules, inputs, labels, seeds, log=log)
     dense = slice(names.index("dense@0"), names.index("dense@0") + 1)
     ticket = LotteryTicket(config.sparsities, pooled.early.part(dense), pooled.nets.part(dense))
     again = fit(config, {"lottery": ticket}, inputs, labels, seeds, first_epoch=1)
     for part in (pooled, again):
         record(values, part, data)
-        record_details(values, part, data)
+        record_details(values, part, data, config.focus)
 
     # one condition left out
     few = {"dense": (0.0,), "fake": (0.0,), "genes": (0.5, config.focus),
@@ -381,31 +363,26 @@ def study(config: Config, data: Emotions, seeds: list[int]) -> list[kit.Outcome]
     # the experiment behind the published figure
     found = one_shot(inputs, data.train.valence, data.test_inputs[:1000], seeds, config.regressors)
     for name, predicted in found.items():
-        for value, row in zip(values, predicted, strict=True):
-            value[f"regressors {name}"] = row
+        add(values, f"regressors {name}", predicted)
 
-    for epoch, entry in enumerate(rules["fake"].log, start=config.fake_start + 1):
-        for name, numbers in entry.items():
-            for curve, number in zip(curves, numbers, strict=True):
-                curve.add(f"fake: {name}", epoch, number)
+    log_fake(curves, rules["fake"].log, config.fake_start)
     genes = torch.stack(rules["genes"].history)[:, :, :, config.sparsities.index(config.focus)]
+    add(values, "genes", genes.permute(2, 0, 1, 3))                          # (S, updates, 2, H)
     seconds = (time.perf_counter() - started) / len(seeds)
     return [
-        kit.Outcome(seed=seed, curves=curve, train_seconds=seconds, focus=config.focus,
-                    genes=genes[:, :, s], **value)
-        for s, (seed, curve, value) in enumerate(zip(seeds, curves, values, strict=True))
+        kit.Outcome(seed=seed, curves=curve, train_seconds=seconds, focus=config.focus, **value)
+        for seed, curve, value in zip(seeds, curves, values, strict=True)
     ]
 
 
 def train(config: Config, data: Emotions, seeds: list[int]) -> list[kit.Outcome]:
     """One outcome per seed."""
     data = data.to(kit.device())
-    outcomes: list[kit.Outcome] = []
-    progress = kit.Progress(len(seeds), "seeds")
-    for seed in range(0, len(seeds), config.seeds_at_once):
-        outcomes += study(config, data, seeds[seed : seed + config.seeds_at_once])
-        for _ in seeds[seed : seed + config.seeds_at_once]:
-            progress.step()
+    groups = torch.tensor(seeds).split(config.seeds_at_once)
+    outcomes, progress = [], kit.Progress(len(groups), "groups of seeds")
+    for group in groups:
+        outcomes += study(config, data, group.tolist())
+        progress.step()
     return outcomes
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from networks import Networks, budgets, cubic, differentiate, generator, keep_top, top
+from masks import budgets, cubic, keep_top, top
+from networks import Networks, differentiate, generator
 from torch import Tensor
 
 
@@ -144,8 +145,6 @@ class Set(Random):
 
 class RigL(Set):
     """RigL (Evci et al., ICML 2020): as SET, but grow where the dense gradient is largest."""
-
-    drop = 0.5
 
     def share(self, progress: float) -> float:
         """A cosine down to zero at three quarters of training."""

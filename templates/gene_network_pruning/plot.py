@@ -81,6 +81,11 @@ def accuracies(run_folder: Path, dataset: str) -> dict[str, np.ndarray]:
     return {name: np.array(rows) for name, rows in table.items()}
 
 
+def focus_of(run: kit.Run) -> str:
+    """The sparsity of comparison, as "90 %"."""
+    return f"{100 * float(outcomes(run.folder)[0]['focus']):.0f} %"
+
+
 def at_focus(run: kit.Run, names: list[str]) -> dict[str, str]:
     """Each rule's network at the sparsity of comparison, or its only one: {rule: network}."""
     focus = f"@{float(outcomes(run.folder)[0]['focus']):g}"
@@ -156,20 +161,20 @@ def claims_table(runs: list[kit.Run]) -> plt.Figure | None:
             axis.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", lw=0)
         unit = "%" if claim.unit == "%" else ""
         between = "" if claim.low is None else f"{claim.low:.2f} to {claim.high:.2f}"
-        cells = (claim.about, claim.paper, f"{claim.mean:.2f} {unit}".strip(), between)
+        cells = (claim.about, claim.paper, f"{round(claim.mean, 2) + 0:.2f} {unit}", between)
         for x, text in zip(columns.values(), cells, strict=False):
             axis.text(x, row, text, va="center", fontsize=9.5)
         axis.text(1, row, claim.verdict, va="center", ha="right", fontsize=10, weight="bold",
                   color=VERDICTS[claim.verdict])  # fmt: skip
     axis.set_xlim(0, 1)
-    refuted = sum(claim.verdict == "refuted" for claim in table if claim.paper != "control")
-    of_paper = sum(claim.paper != "control" for claim in table)
+    counts = {word: sum(claim.verdict == word for claim in table) for word in VERDICTS}
     plotting.headline(
         figure,
-        f"{refuted} of the paper's {of_paper} statements are refuted on these data",
+        f"Of {len(table)} statements {counts['refuted']} are refuted, {counts['supported']} "
+        f"supported, {counts['undecided']} undecided",
         f"{plotting.provenance([run])}; differences in points, paired by seed; fixed beforehand: "
-        f"no loss is within ±{score.NO_LOSS:g}, stable within ±{score.STABLE:g} points (two one-sided "
-        "tests at 5 %)",
+        f"no loss is within ±{score.NO_LOSS:g}, stable within ±{score.STABLE:g} points "
+        "(two one-sided tests at 5 %)",
     )
     return figure
 
@@ -216,7 +221,7 @@ def published_figure(runs: list[kit.Run]) -> plt.Figure | None:
         )
     plotting.headline(
         figure,
-        f"Single runs scatter: at 30 % pruned, R² of one run lies anywhere from {_range(r2[:, 3])}, "
+        f"Single runs scatter: at 30 % pruned R² of one run lies from {_range(r2[:, 3])}, "
         f"while the mean falls from {r2[:, 0].mean():.2f} to {r2[:, 5].mean():.2f} at 50 %",
         f"{run.dataset}, {len(r2)} networks of 11,267 parameters, 200 faces to learn from, 40 of "
         "its own to test each on; one-shot magnitude pruning; published points read off the figure",
@@ -238,17 +243,16 @@ def runs_needed(runs: list[kit.Run]) -> plt.Figure | None:
     available = every[0]["regressors few"].shape[-1]
     faces = [count for count in (20, 40, 80, 160, 320, 640, 1000) if count <= available]
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.8))
-    for key, text, colour in (
-        ("regressors few", "200 faces\nto learn from", ORANGE),
-        ("regressors many", "2,000 faces\nto learn from", BLUE),
+    for key, text, colour, y in (
+        ("regressors few", "200 faces to learn from", ORANGE, 0.12),
+        ("regressors many", "2,000 faces to learn from", BLUE, 0.03),
     ):
         sd = np.array([
             np.std([score.single_runs(outcome, truth, key, 3, count) for outcome in every], ddof=1)
             for count in faces
         ])  # fmt: skip
         axes[0].plot(faces, sd, color=colour, marker="o")
-        axes[0].annotate(text, (faces[-1], sd[-1]), xytext=(-4, 6), textcoords="offset points",
-                         color=colour, ha="right", va="bottom", fontsize=10)  # fmt: skip
+        axes[0].text(0.03, y, text, color=colour, transform=axes[0].transAxes)
         needed = np.ceil(np.square(1.96 * sd / 0.05))
         axes[1].plot(faces, needed, color=colour, marker="o")
         if key == "regressors few":
@@ -268,7 +272,7 @@ def runs_needed(runs: list[kit.Run]) -> plt.Figure | None:
     axes[1].set_ylabel("runs for R² to within ±0.05")
     plotting.headline(
         figure,
-        f"With 40 test faces a single R² is off by {at_40[0]:.2f}; to know it within ±0.05 takes "
+        f"With 40 test faces a single R² scatters by {at_40[0]:.2f}: knowing it to ±0.05 takes "
         f"{at_40[1]:.0f} runs",
         f"{run.dataset}, {len(every) * every[0]['regressors few'].shape[0]} networks each, 30 % "
         "of the weights pruned in one go; ±0.05 is half of a 95 % interval",
@@ -293,7 +297,6 @@ def accuracy_against_sparsity(runs: list[kit.Run]) -> plt.Figure | None:
     figure, axis = plt.subplots(figsize=(8, 4.6))
     dense = table["dense@0"][:, 0].mean()
     axis.axhline(dense, color="black", lw=1, ls=":")
-    axis.text(axis.get_xlim()[0], dense, "")
     ends = []
     for rule, points in sorted(lines.items(), key=lambda item: called(item[0])[1] != GREY):
         text, colour = called(rule)
@@ -313,17 +316,17 @@ def accuracy_against_sparsity(runs: list[kit.Run]) -> plt.Figure | None:
     axis.set_ylim(low - 1.5, max(v[:, 0].mean() for v in table.values()) + 1.5)
     axis.set_xlabel("synapses silenced (%)")
     axis.set_ylabel("test accuracy (%)")
-    axis.text(0.01, dense, f"dense {dense:.1f} %", transform=axis.get_yaxis_transform(),
-              va="bottom")  # fmt: skip
+    axis.text(0.01, dense - 0.2, f"dense {dense:.1f} %", transform=axis.get_yaxis_transform(),
+              va="top")  # fmt: skip
     plotting.label_ends(axis, ends, letters=26)
     genes, gradual = (table[at_focus(run, list(table))[rule]][:, 0].mean()
                       for rule in ("genes", "gradual"))  # fmt: skip
     plotting.headline(
         figure,
-        f"Up to 95 % of the synapses can go; gene regulation ({genes:.1f} %) does as plain "
-        f"magnitude pruning does ({gradual:.1f} % at {100 * float(outcomes(run.folder)[0]['focus']):.0f} %)",
+        f"At {focus_of(run)} sparsity gene regulation ({genes:.1f} %) does as plain magnitude "
+        f"pruning does ({gradual:.1f} %); the dense net has {dense:.1f} %",
         f"{plotting.provenance([run])}; bands are one standard error; the square's bar is its 95 % "
-        "interval; lines below the axis: the small dense net",
+        "interval; the small dense net falls below the axis",
     )
     return figure
 
@@ -343,7 +346,7 @@ def rules_at_focus(runs: list[kit.Run]) -> plt.Figure | None:
     order = sorted(others, key=lambda rule: float(others[rule].mean()))
     figure, axis = plt.subplots(figsize=(8, 1.7 + 0.33 * len(order)))
     for row, rule in enumerate(order):
-        values, (text, colour) = others[rule], called(rule)
+        values, colour = others[rule], called(rule)[1]
         axis.plot(values, [row] * len(values), "|", color=colour, alpha=0.5)
         axis.errorbar(values.mean(), row, xerr=spread(values), fmt="o", capsize=3, color=colour)
         axis.text(1.01, row, f"{values.mean():+.2f}" + ("" if adjusted[rule] >= 0.05 else " *"),
@@ -360,9 +363,9 @@ def rules_at_focus(runs: list[kit.Run]) -> plt.Figure | None:
     plotting.headline(
         figure,
         f"Wrong partners do as well as the right ones: shuffled genes {shuffled.mean():+.2f} ± "
-        f"{spread(shuffled):.2f} points at {100 * float(outcomes(run.folder)[0]['focus']):.0f} % sparsity",
-        f"{plotting.provenance([run])}; ticks are seeds, bars 95 % intervals, paired by seed; shaded: "
-        "counts as no difference; * differs at 5 % after Holm's correction",
+        f"{spread(shuffled):.2f} points at {focus_of(run)} sparsity",
+        f"{plotting.provenance([run])}; ticks are seeds, bars 95 % intervals, paired by seed; "
+        "shaded: counts as no difference; * differs at 5 % after Holm's correction",
     )
     return figure
 
@@ -389,19 +392,21 @@ def condition_by_rule(runs: list[kit.Run]) -> plt.Figure | None:
                       color="white" if dark else "black")  # fmt: skip
     count = len(truth.conditions)
     axis.axvline(count - 0.5, color="white", lw=4)
-    axis.set_xticks(range(2 * count), [*truth.conditions, *truth.conditions])
+    axis.set_xticks(range(2 * count), [
+        f"{name}\n{how}" for how in ("trained on", "left out") for name in truth.conditions
+    ])  # fmt: skip
     axis.set_yticks(range(len(rules)), [
         f"{called(name.split('@')[0])[0]}, {100 * float(name.split('@')[1]):.0f} %"
         if not name.endswith("@0") else called(name.split("@")[0])[0] for name in rules
     ])  # fmt: skip
-    axis.set_xlabel("condition trained on (left) · condition left out of training (right)")
+    axis.set_xlabel("display-rule condition of the test faces, in training or not")
     axis.grid(False)
     figure.colorbar(image, ax=axis, label="test accuracy (%)", shrink=0.8)
     every_loss = np.array(list(losses.values()))
     plotting.headline(
         figure,
-        f"An unseen condition costs {every_loss.mean(axis=1).min():.1f} to "
-        f"{every_loss.mean(axis=1).max():.1f} points on average, whichever rule prunes",
+        f"An unseen condition costs every network: {every_loss.mean(axis=1).min():.1f} to "
+        f"{every_loss.mean(axis=1).max():.1f} points on average",
         f"{plotting.provenance([run])}; display-rule conditions of the simulation: A damps the "
         "upper face, B the lower, C both a little",
     )
@@ -413,7 +418,7 @@ def condition_by_rule(runs: list[kit.Run]) -> plt.Figure | None:
 
 
 def gene_trajectories(runs: list[kit.Run]) -> plt.Figure | None:
-    """mRNA and protein of the genes of one net over training, and their phase plane."""
+    """Protein of the genes of one net over training, and their phase plane with mRNA."""
     run = chosen(runs)
     if run is None or "genes" not in outcomes(run.folder)[0]:
         return None
@@ -437,18 +442,22 @@ def gene_trajectories(runs: list[kit.Run]) -> plt.Figure | None:
     axes[0].set_ylabel("protein")
     axes[1].set_xlabel("mRNA")
     axes[1].set_ylabel("protein")
-    axes[0].text(0.97, 0.03, f"units that live ({live.sum()})", color=BLUE, ha="right",
-                 transform=axes[0].transAxes)  # fmt: skip
-    if (~live).any():
-        axes[0].text(0.97, 0.1, f"units cut off ({(~live).sum()})", color=RED, ha="right",
-                     transform=axes[0].transAxes)  # fmt: skip
-    spread_p = np.ptp(history[-1, 1])
+    low, high = np.quantile(history[-1, 1], [0.1, 0.9])
+    middle = float(np.median(history[-1, 0]))
+    axes[1].axvline(middle, color="black", lw=1.2, ls=":")
+    axes[1].text(middle, 0, " dm/dt = 0 of\n the median gene", fontsize=9)
+    axes[0].set_ylim(bottom=-0.25 * history[:, 1].max())
+    for y, text, colour in (
+        (0.09, f"{live.sum()} units that live at the end", BLUE),
+        (0.02, f"{(~live).sum()} that are cut off", RED),
+    ):
+        axes[0].text(0.03, y, text, color=colour, transform=axes[0].transAxes)
     plotting.headline(
         figure,
-        f"Genes settle where mRNA and protein balance; proteins end between "
-        f"{history[-1, 1].min():.2f} and {history[-1, 1].max():.2f} (spread {spread_p:.2f})",
-        f"{run.dataset}, one seed, {history.shape[2]} genes at {100 * float(focus):.0f} % sparsity; "
-        "all start at 0.5, 0.5; dots: the end",
+        f"Genes settle where mRNA and protein balance; eight in ten end with {low:.2f} to "
+        f"{high:.2f} of protein",
+        f"{run.dataset}, one seed, {history.shape[2]} genes at {focus_of(run)} sparsity; all start "
+        "at 0.5, 0.5; dots: the end; dashed and dotted: nullclines",
     )
     return figure
 
@@ -476,13 +485,12 @@ def mask_churn(runs: list[kit.Run]) -> plt.Figure | None:
         at = len(steps) // 2
         ends.append((busy[-1] if len(busy) else steps[-1], values.mean(axis=0)[at], text, colour))
     axis.set_yscale("log")
-    axis.set_ylim(0.05, 200)
+    axis.set_ylim(0.05, 1500)
     axis.set_xlabel("update of the masks (two per epoch; most rules stop after three quarters)")
     axis.set_ylabel("expressed synapses changed (%)")
     handles = [plt.Line2D([], [], color=colour, label=text) for _, _, text, colour in ends]
     axis.legend(handles=handles, ncols=2, frameon=False, fontsize=9.5, loc="upper right")
-    genes, fake = (100 * np.mean([np.mean(o[f"churn {names[rule]}"][-11:]) for o in every])
-                   for rule in ("genes", "fake"))  # fmt: skip
+    fake = 100 * np.mean([np.mean(outcome[f"churn {names['fake']}"][-11:]) for outcome in every])
     plotting.headline(
         figure,
         "Masks settle as the schedule ends; the published rule goes on exchanging its last links "
@@ -494,7 +502,7 @@ def mask_churn(runs: list[kit.Run]) -> plt.Figure | None:
 
 
 def faults_of_the_rule(runs: list[kit.Run]) -> plt.Figure | None:
-    """The published rule's faults: no-op time term, sparsity by shape, frozen mask, vain rewiring."""
+    """The published rule: idle time term, sparsity by shape, frozen weights, vain rewiring."""
     run = chosen(runs)
     curves = (
         {
@@ -543,10 +551,10 @@ def faults_of_the_rule(runs: list[kit.Run]) -> plt.Figure | None:
     for row, height in enumerate(heights):
         axes[0, 1].text(height - 2, row, f"{height:.0f} %", va="center", ha="right", color="white")
     axes[0, 1].axvline(50, color="black", ls=":", lw=1.2)
-    axes[0, 1].text(51, -0.75, "claimed", fontsize=9)
+    axes[0, 1].text(52, len(names) - 1, "claimed: 50 %", fontsize=9.5, va="center")
     axes[0, 1].invert_yaxis()
     axes[0, 1].set_xlabel("silenced by mean + ½ deviation (%)")
-    axes[0, 1].set_title("2. the shape of the weights sets the sparsity", fontsize=10.5)
+    axes[0, 1].set_title("2. the shape sets the sparsity")
     for axis, name, title in (
         (axes[1, 0], "silent motion", "3. silent weights nearly stand still"),
         (axes[1, 1], "rewired, pruned again", "4. rewired links: vain and middling"),
@@ -555,6 +563,7 @@ def faults_of_the_rule(runs: list[kit.Run]) -> plt.Figure | None:
         plotting.band(axis, steps, 100 * values, colour=RED)
         axis.set_title(title)
         axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_ylim(0, 105)
     axes[1, 0].set_ylabel("motion per epoch\n(% of expressed weights')")
     steps, values = curves["outranks a rewired link"]

@@ -6,7 +6,7 @@ faces.py, in their order; an item with several emotions or none of these is left
 
 | name | what | condition | terms |
 |---|---|---|---|
-| fer2013 | 35,887 faces from the web, 48x48 | none | the rules of Kaggle's challenge; not to share |
+| fer2013 | 35,887 faces from the web, 48x48 | none | rules of Kaggle's challenge; do not share |
 | ravdess | speech of 24 actors | voice, male or female | CC BY-NC-SA 4.0 |
 | goemotions | Reddit comments, English | none | Apache-2.0; the comments are their authors' |
 | brighter | short texts in 28 languages | language | CC BY 4.0 |

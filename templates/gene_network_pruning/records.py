@@ -2,8 +2,10 @@
 
 import torch
 from emotions import Emotions
-from networks import Trained, predict
+from networks import Networks, Trained, predict
 from torch import Tensor
+
+from bonsai import kit
 
 
 def record(
@@ -15,17 +17,47 @@ def record(
         value |= {f"{prefix}test {name}": row for name, row in zip(part.names, rows, strict=True)}
 
 
-def record_details(values: list[dict[str, Tensor]], part: Trained, data: Emotions) -> None:
-    """Add what else score.py wants of the networks that were trained on all conditions."""
+def record_details(
+    values: list[dict[str, Tensor]], part: Trained, data: Emotions, focus: float
+) -> None:
+    """Add what else score.py wants of the networks that were trained on all conditions.
+
+    Predicted valence only at the sparsities 0 and `focus`, to keep outcomes small.
+    """
     valence = torch.einsum("skcn,c->skn", predict(part.nets, data.test_inputs), data.class_valence)
     classes = predict(part.nets, data.val.inputs).argmax(2).byte()
     for s, value in enumerate(values):
         for k, name in enumerate(part.names):
             value[f"val {name}"] = classes[s, k]
-            value[f"valence {name}"] = valence[s, k]
+            if name.endswith(("@0", f"@{focus:g}")):
+                value[f"valence {name}"] = valence[s, k]
             value[f"churn {name}"] = part.churn[:, s, k]
             for layer, mask in enumerate(part.nets.masks):
                 value[f"mask {layer} {name}"] = mask[s, k].bool()
+
+
+def add(values: list[dict[str, Tensor]], name: str, rows: Tensor) -> None:
+    """Add one row (S, ...) to the values of each seed."""
+    for value, row in zip(values, rows, strict=True):
+        value[name] = row
+
+
+def log_accuracy(
+    curves: list[kit.Curves], epoch: int, names: list[str], nets: Networks, data: Emotions
+) -> None:
+    """Add the validation accuracy of every network to the curves of each seed."""
+    right = predict(nets, data.val.inputs).argmax(2) == data.val.labels
+    for curve, accuracies in zip(curves, 100 * right.float().mean(2), strict=True):
+        for name, accuracy in zip(names, accuracies, strict=True):
+            curve.add(f"validation accuracy {name}", epoch, accuracy)
+
+
+def log_fake(curves: list[kit.Curves], found: list[dict[str, Tensor]], start: int) -> None:
+    """Add each epoch's `fake_diagnosis` to the curves of each seed."""
+    for epoch, entry in enumerate(found, start=start + 1):
+        for name, numbers in entry.items():
+            for curve, number in zip(curves, numbers, strict=True):
+                curve.add(f"fake: {name}", epoch, number)
 
 
 def fake_diagnosis(

@@ -7,7 +7,8 @@ another draw of faces, and lose their smallest weights in one go.
 """
 
 import torch
-from networks import Networks, forward, generator, top
+from masks import top
+from networks import Networks, forward, generator
 from torch import Tensor
 
 WIDTHS = (18, 44, 1)  # with 576 inputs: 11,267 weights and biases
