@@ -19,7 +19,7 @@ from itertools import pairwise
 import torch
 from emotions import Emotions
 from masks import cubic, exchange, keep_top
-from networks import Networks, Trained, differentiate, forward, generator, names_of
+from networks import Networks, Trained, adam, differentiate, forward, generator, names_of
 from peers import Gradual, LotteryTicket, Random, RigL, Rule, Set, SmallDense, Snip
 from records import add, fake_diagnosis, log_accuracy, log_fake, record, record_details
 from regressors import one_shot
@@ -265,7 +265,7 @@ def fit(
     for name, rule in rules.items():
         rule.begin(nets.part(own[name]), seeds, probe, labels.gather(1, looked_at))
     parameters = [*nets.weights, *nets.biases]
-    adam = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+    optimizer = adam(parameters, config.learning_rate)
     steps = len(inputs) // config.batch_size
     update_after = {steps // 2: 0.5, steps: 1.0}     # steps into an epoch, epochs that are done
     churn, progress = [], first_epoch / config.epochs
@@ -280,10 +280,10 @@ def fit(
             allowed = [*nets.masks, *[1.0] * len(nets.biases)]
             for parameter, gradient, mask in zip(parameters, gradients, allowed, strict=True):
                 parameter.grad = gradient * mask
-            adam.step()
+            optimizer.step()
             if step not in update_after:
                 continue
-            moments = [adam.state[weight] for weight in nets.weights]
+            moments = [optimizer.state[weight] for weight in nets.weights]
             nets.momenta = [(m["exp_avg"], m["exp_avg_sq"]) for m in moments]
             before, masks = progress, [mask.clone() for mask in nets.masks]
             progress = (epoch + update_after[step]) / config.epochs

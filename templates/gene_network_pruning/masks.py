@@ -27,7 +27,8 @@ def budgets(weights: Sequence[Tensor], sparsity: float) -> list[int]:
             break
         full |= over
     counts = [sizes[layer] if layer in full else round(kept[layer]) for layer in range(len(sizes))]
-    counts[0] += wanted - sum(counts)  # what rounding left over
+    for layer, size in enumerate(sizes):  # what rounding left over goes where there is room
+        counts[layer] += min(max(wanted - sum(counts), -counts[layer]), size - counts[layer])
     return counts
 
 

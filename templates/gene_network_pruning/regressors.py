@@ -8,7 +8,7 @@ another draw of faces, and lose their smallest weights in one go.
 
 import torch
 from masks import top
-from networks import Networks, forward, generator
+from networks import Networks, adam, forward, generator
 from torch import Tensor
 
 WIDTHS = (18, 44, 1)  # with 576 inputs: 11,267 weights and biases
@@ -45,16 +45,16 @@ def _train(
     count = min(FACES[name], len(inputs))
     faces = torch.stack([torch.randperm(len(inputs), generator=g)[:count] for g in streams])
     parameters = [tensor.requires_grad_() for tensor in (*nets.weights, *nets.biases)]
-    adam = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    optimizer = adam(parameters, 1e-3)
     for _ in range(STEPS[name]):
         picked = torch.stack(
             [torch.randint(count, (min(BATCH, count),), generator=g) for g in streams]
         )
         rows = faces.gather(1, picked).to(inputs.device)
         predicted = forward(nets.weights, nets.biases, inputs[rows])[-1][:, 0, 0]
-        adam.zero_grad()
+        optimizer.zero_grad()
         (predicted - valence[rows]).square().mean(-1).sum().backward()
-        adam.step()
+        optimizer.step()
     found = []
     with torch.no_grad():
         test = test_inputs.expand(len(each), -1, -1)
