@@ -548,8 +548,8 @@ def test_brighter_as_csv(modules: dict[str, ModuleType], tmp_path: Path) -> None
 
 
 def test_brighter_as_parquet(modules: dict[str, ModuleType], tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow", exc_type=ImportError)
+    parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
     for language in ("eng", "deu"):
         (tmp_path / language).mkdir()
         for name in ("train", "dev", "test"):

@@ -1,6 +1,8 @@
 """Gene-network pruning: a paper that says of itself that it is fake, put to the test.
 
-Baseline: TO BE MEASURED
+Baseline: genes 84.3 % ± 0.1 of the test faces at 90 % sparsity (mean ± standard error, 10 seeds);
+          with the wrong partners 84.4 ± 0.1, plain magnitude pruning 84.6 ± 0.1, dense 84.3 ± 0.1;
+          the published rule 82.3 ± 0.3. About three minutes on two cores. See README.md.
 Method:   a network 576-64-32-7 learns seven emotions from drawn faces while a rule silences
           synapses. `Fake` is the published rule to the letter. `Genes` is what it pretends to be:
           one gene per hidden unit, whose mRNA follows the unit's saliency and is repressed by the

@@ -124,7 +124,8 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
         f"{best.label}: {best.means['test_accuracy']:.1f} % with "
         f"{best.means.get('sparsity', 0):.0f} % of the synapses silenced"
         + plotting.against_baseline(best, runs, "test_accuracy")
-        + f"; right partners are worth {best.means['genes_minus_shuffled']:+.2f} points",
+        + f"; right partners are worth {round(best.means['genes_minus_shuffled'], 2) + 0:+.2f} "
+        "points",
         f"{plotting.provenance(runs)}; best by validation accuracy; bars are one standard error",
     )
     for axis, (metric, title) in zip(axes, panels.items(), strict=True):
@@ -317,14 +318,14 @@ def accuracy_against_sparsity(runs: list[kit.Run]) -> plt.Figure | None:
     axis.set_xlabel("synapses silenced (%)")
     axis.set_ylabel("test accuracy (%)")
     axis.text(0.01, dense - 0.2, f"dense {dense:.1f} %", transform=axis.get_yaxis_transform(),
-              va="top")  # fmt: skip
+              va="top", bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
     plotting.label_ends(axis, ends, letters=26)
     genes, gradual = (table[at_focus(run, list(table))[rule]][:, 0].mean()
                       for rule in ("genes", "gradual"))  # fmt: skip
     plotting.headline(
         figure,
-        f"At {focus_of(run)} sparsity gene regulation ({genes:.1f} %) does as plain magnitude "
-        f"pruning does ({gradual:.1f} %); the dense net has {dense:.1f} %",
+        f"At {focus_of(run)} sparsity genes reach {genes:.1f} %, plain magnitude pruning "
+        f"{gradual:.1f} %, the dense net {dense:.1f} %",
         f"{plotting.provenance([run])}; bands are one standard error; the square's bar is its 95 % "
         "interval; the small dense net falls below the axis",
     )
@@ -393,7 +394,7 @@ def condition_by_rule(runs: list[kit.Run]) -> plt.Figure | None:
     count = len(truth.conditions)
     axis.axvline(count - 0.5, color="white", lw=4)
     axis.set_xticks(range(2 * count), [
-        f"{name}\n{how}" for how in ("trained on", "left out") for name in truth.conditions
+        f"{name}\n{how}" for how in ("seen", "unseen") for name in truth.conditions
     ])  # fmt: skip
     axis.set_yticks(range(len(rules)), [
         f"{called(name.split('@')[0])[0]}, {100 * float(name.split('@')[1]):.0f} %"
@@ -454,8 +455,8 @@ def gene_trajectories(runs: list[kit.Run]) -> plt.Figure | None:
         axes[0].text(0.03, y, text, color=colour, transform=axes[0].transAxes)
     plotting.headline(
         figure,
-        f"Genes settle where mRNA and protein balance; eight in ten end with {low:.2f} to "
-        f"{high:.2f} of protein",
+        f"Genes settle where mRNA and protein balance: eight in ten at {low:.2f} to {high:.2f} "
+        "of protein",
         f"{run.dataset}, one seed, {history.shape[2]} genes at {focus_of(run)} sparsity; all start "
         "at 0.5, 0.5; dots: the end; dashed and dotted: nullclines",
     )
