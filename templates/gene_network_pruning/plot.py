@@ -3,6 +3,7 @@
 Run:  python plot.py     (no arguments; draws every run_* folder that has results)
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -194,15 +195,11 @@ def published_figure(runs: list[kit.Run]) -> plt.Figure | None:
     shares = 100 * np.arange(every[0]["regressors few"].shape[1]) / 10
     paper = np.array([[0.115, 0.114, 0.080, 0.076, 0.081], [-0.48, -0.40, 0.29, 0.33, 0.25]])
     figure, axes = plt.subplots(1, 2, figsize=(8, 4.2))
-    r2 = np.array([
-        [score.single_runs(outcome, truth, share=index) for index in range(len(shares))]
-        for outcome in every
-    ]).transpose(0, 2, 1).reshape(-1, len(shares))  # fmt: skip
-    error = np.array([
-        [score.single_runs(outcome, truth, share=index, measure=score.mean_error)
-         for index in range(len(shares))]
-        for outcome in every
-    ]).transpose(0, 2, 1).reshape(-1, len(shares))  # fmt: skip
+    r2, error = (
+        np.stack([single_runs(every, truth, "regressors few", index, 40, measure)
+                  for index in range(len(shares))], axis=1)
+        for measure in (score.r2, score.mean_error)
+    )  # fmt: skip
     for axis, values, published in zip(axes, (error, r2), paper, strict=True):
         low, high = np.quantile(values, [0.025, 0.975], axis=0)
         axis.fill_between(shares, low, high, color=BLUE, alpha=0.2, lw=0)
@@ -224,10 +221,25 @@ def published_figure(runs: list[kit.Run]) -> plt.Figure | None:
         figure,
         f"Single runs scatter: at 30 % pruned R² of one run lies from {_range(r2[:, 3])}, "
         f"while the mean falls from {r2[:, 0].mean():.2f} to {r2[:, 5].mean():.2f} at 50 %",
-        f"{run.dataset}, {len(r2)} networks of 11,267 parameters, 200 faces to learn from, 40 of "
-        "its own to test each on; one-shot magnitude pruning; published points read off the figure",
+        f"{run.dataset}, {len(r2)} networks of 11,267 parameters, 200 faces to learn from, 40 to "
+        "test each on; one-shot magnitude pruning; published points read off the figure",
     )
     return figure
+
+
+def single_runs(
+    every: list[dict[str, np.ndarray]],
+    truth: Any,
+    key: str,
+    share: int,
+    faces: int,
+    measure: Callable[[np.ndarray, np.ndarray], float] = score.r2,
+) -> np.ndarray:
+    """R2, or another measure, of every regressor of every seed, on one block of test faces each."""
+    return np.concatenate([
+        score.single_runs(outcome, truth, key, share, faces, measure, first)
+        for first, outcome in enumerate(every)
+    ])  # fmt: skip
 
 
 def _range(values: np.ndarray) -> str:
@@ -248,10 +260,7 @@ def runs_needed(runs: list[kit.Run]) -> plt.Figure | None:
         ("regressors few", "200 faces to learn from", ORANGE, 0.12),
         ("regressors many", "2,000 faces to learn from", BLUE, 0.03),
     ):
-        sd = np.array([
-            np.std([score.single_runs(outcome, truth, key, 3, count) for outcome in every], ddof=1)
-            for count in faces
-        ])  # fmt: skip
+        sd = np.array([np.std(single_runs(every, truth, key, 3, count), ddof=1) for count in faces])
         axes[0].plot(faces, sd, color=colour, marker="o")
         axes[0].text(0.03, y, text, color=colour, transform=axes[0].transAxes)
         needed = np.ceil(np.square(1.96 * sd / 0.05))

@@ -228,11 +228,15 @@ def single_runs(
     share: int = 3,
     faces: int = 40,
     measure: Callable[[np.ndarray, np.ndarray], float] = r2,
+    first: int = 0,
 ) -> np.ndarray:
-    """R2 of each draw's regressor, pruned by the share of that index, each on faces of its own."""
+    """R2 of each draw's regressor, pruned by the share of that index, on its block of test faces.
+
+    The draws of an outcome take one block after another; `first` counts the outcomes before it.
+    """
     predicted = np.asarray(outcome[key])[:, share]
     found = []
-    for draw, row in enumerate(predicted):
+    for draw, row in enumerate(predicted, start=first * len(predicted)):
         start = draw * faces % max(len(row) - faces, 1)
         found.append(
             measure(row[start : start + faces], truth.test.valence.numpy()[start:][:faces])
