@@ -14,7 +14,7 @@ from tests import sweeps
 # run short, beside the few images of smoke runs; the ideas are the same.
 SHORTER = {
     "fashion_mnist": (4, "mini", "    epochs: int = 7 ", "    epochs: int = 1 "),
-    "gene_network_pruning": (2, "mini", "    epochs: int = 20 ", "    epochs: int = 6 "),
+    "gene_network_pruning": (2, "mini", "    epochs: int = 20 ", "    epochs: int = 3 "),
     "self_replication": (2, "digits", "    steps: int = 6000 ", "    steps: int = 200 "),
 }
 
