@@ -1,0 +1,205 @@
+"""Frozen: how an outcome of cell_division is scored. The agent cannot edit this file.
+
+Two kinds of predictions are kept. *Online* ones were made for each batch before it was learned from;
+the targets of a stream follow from the seed alone and are drawn again here. They measure plasticity,
+but training was shown the targets a moment later, so an outcome is taken at its word. *Held-out* ones
+are for images whose labels training never sees, under the pixel order of the task just learned; an
+idea is judged by those for the test images.
+"""
+
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+
+from bonsai import kit
+
+HERE = Path(__file__).parent
+# Loaded by path, since the runner scores outcomes of many templates in one process.
+streams = SimpleNamespace(**runpy.run_path(str(HERE / "streams.py")))
+measures = SimpleNamespace(**runpy.run_path(str(HERE / "measures.py")))
+
+DATASETS = ("digits", "mini", "FashionMNIST", "MNIST", "KMNIST")  # the first needs no network
+SEEDS = (0, 1, 2, 3, 4)
+SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
+MAIN = "permuted"  # the stream by which ideas are judged; `labels` is scored where it is there
+POOLED = 14  # pixels to a side: larger images are averaged over 2x2
+
+POINTS = "points of accuracy"
+METRICS = {
+    "test_accuracy": kit.Metric("%", "higher", "held-out test images, last tenth of permuted tasks"),
+    "val_accuracy": kit.Metric("%", "higher", "the same for validation images"),
+    "test_plasticity_lost": kit.Metric(POINTS, "lower", "test accuracy, first minus last tenth"),
+    "online_permuted": kit.Metric("%", "higher", "predictions before learning, mean of all tasks"),
+    "late_permuted": kit.Metric("%", "higher", "the same in the last tenth of the tasks"),
+    "lost_permuted": kit.Metric(POINTS, "lower", "plasticity lost: first minus last tenth"),
+    "dormant_share": kit.Metric("%", "lower", "units that are dormant at the end"),
+    "effective_rank": kit.Metric("", None, "of the last hidden layer's features, at the end"),
+    "weight_norm": kit.Metric("", None, "root mean square of all weights at the end"),
+    "births": kit.Metric("units", None, "in all hidden layers, over the whole stream"),
+    "deaths": kit.Metric("units", None, "likewise"),
+    "lineage_depth": kit.Metric("divisions", None, "mean generation of the units at the end"),
+    "units_used": kit.Metric("units", "lower", "alive, mean over the tasks"),
+    "event_change": kit.Metric("%", "lower", "mean change of outputs per event, of their spread"),
+    "tasks": kit.Metric("", None, "permuted tasks that were learned"),
+    "train_seconds": kit.Metric("s", "lower", "all methods and streams, per seed"),
+}
+
+
+# ------------------------------------------------------------------------------------------------
+# Data
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What scoring needs: the streams' data, and the labels that training does not see."""
+
+    name: str
+    data: kit.Images
+    val_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_data(name: str, smoke: bool = False) -> kit.Images:
+    """The kit's images, those of 28x28 pixels pooled to 14x14; names and errors as in the kit."""
+    images = kit.load_images(name.replace(f"-{POOLED}x{POOLED}", ""), smoke)
+    if images.train_images.shape[-1] <= POOLED:
+        return images
+    small = {
+        f"{part}_images": F.avg_pool2d(getattr(images, f"{part}_images").float(), 2).round().byte()
+        for part in ("train", "val", "test")
+    }
+    suffix = f"-{POOLED}x{POOLED}"  # before "-smoke", by which the streams know
+    stem, smoke_suffix, _ = images.name.partition(streams.SMOKE)
+    return replace(images, name=stem + suffix + smoke_suffix, **small)
+
+
+def load_truth(name: str, smoke: bool = False) -> Truth:
+    """Labels and data for scoring; names and errors as in `load_data`."""
+    data = load_data(name, smoke)
+    labels = kit.load_truth(name.replace(f"-{POOLED}x{POOLED}", ""), smoke)
+    return Truth(data.name, data, labels.val_labels, labels.test_labels)
+
+
+# ------------------------------------------------------------------------------------------------
+# Scores
+
+
+def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
+    """The metrics of one seed, for the first method; of the others accuracies alone.
+
+    Args:
+        outcome: `method_names`, `stream_seed`, and for each stream the arrays of records.py.
+        truth: from `load_truth`.
+
+    Raises:
+        kit.KitError: arrays that do not fit each other.
+    """
+    names = method_names(outcome)
+    held_out = {part: held_out_accuracy(outcome, truth, part) for part in ("test", "val")}
+    late = {part: accuracies[:, 1] for part, accuracies in held_out.items()}
+    metrics = {
+        "test_accuracy": late["test"][0],
+        "val_accuracy": late["val"][0],
+        "test_plasticity_lost": held_out["test"][0, 0] - late["test"][0],
+    }
+    for key in sorted(outcome):
+        if key.startswith("online_"):
+            metrics |= online_metrics(outcome, truth, key.removeprefix("online_"), names)
+    end = dict(zip(measures.NAMES, outcome[f"health_{MAIN}"][0, -1], strict=True))
+    metrics |= {
+        "dormant_share": end["dormant share (%)"],
+        "effective_rank": end["effective rank"],
+        "weight_norm": end["weight norm"],
+        "births": end["births"],
+        "deaths": end["deaths"],
+        "lineage_depth": end["generation"],
+        "units_used": outcome[f"units_used_{MAIN}"][0],
+        "event_change": 100 * outcome[f"change_{MAIN}"][0],
+        "tasks": outcome[f"online_{MAIN}"].shape[1],
+        "train_seconds": outcome["train_seconds"],
+    }
+    for m, name in enumerate(names[1:], start=1):
+        metrics[f"{name}_test_accuracy"] = late["test"][m]
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def method_names(outcome: Mapping[str, np.ndarray]) -> list[str]:
+    """The methods' names, in the order of the arrays' first axis."""
+    return bytes(outcome["method_names"].astype(np.uint8)).decode().split(",")
+
+
+def held_out_accuracy(outcome: Mapping[str, np.ndarray], truth: Truth, part: str) -> np.ndarray:
+    """Percentage right (M, 2) on validation or test images, in the first and last tenth of tasks.
+
+    An outcome of fewer tasks than the stream has by rule has not learned the last ones: it gets
+    nothing right there, so that nobody gains by stopping early.
+    """
+    labels = truth.test_labels if part == "test" else truth.val_labels
+    predicted = outcome[f"{part}_{MAIN}"]
+    names, tasks = method_names(outcome), outcome[f"online_{MAIN}"].shape[1]
+    first, last = streams.ends(tasks)
+    examined = sorted({*range(tasks)[first], *range(tasks)[last]})
+    if predicted.shape != (len(names), len(examined), len(labels)):
+        raise kit.KitError(
+            f"{part}_{MAIN} has shape {predicted.shape}; for {tasks} tasks it must be "
+            f"{(len(names), len(examined), len(labels))}: methods, first and last tasks, images"
+        )
+    right = 100.0 * (predicted == labels).mean(axis=2)
+    count = first.stop
+    late = right[:, -count:].mean(axis=1) * (tasks >= streams.standard_tasks(MAIN, truth.name))
+    return np.stack([right[:, :count].mean(axis=1), late], axis=1)
+
+
+def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> np.ndarray:
+    """Online accuracy in %, or squared error of the regression, per method and task (M, tasks).
+
+    Raises:
+        kit.KitError: there are not as many predictions as the stream has batches.
+    """
+    predicted = outcome[f"online_{name}"]
+    tasks = predicted.shape[1]
+    stream = streams.make(name, truth.data, tasks / streams.standard_tasks(name, truth.name))
+    expected = (len(method_names(outcome)), stream.tasks, stream.steps, streams.BATCH)
+    if predicted.shape != expected:
+        raise kit.KitError(
+            f"online_{name} has shape {predicted.shape}, not {expected}: methods, tasks, steps, "
+            "examples of a batch"
+        )
+    seed = int(outcome["stream_seed"][0])
+    targets = [stream.targets(seed, task) for task in range(tasks)]
+    return np.array([
+        [streams.online_score(stream, mine[task], targets[task]) for task in range(tasks)]
+        for mine in predicted
+    ])  # fmt: skip
+
+
+def online_metrics(
+    outcome: Mapping[str, np.ndarray], truth: Truth, name: str, names: list[str]
+) -> dict[str, float]:
+    """Area under the curve, late level and plasticity lost; of all but the first what differs most.
+
+    Paired differences of the first method to plain and to continual backpropagation come as metrics
+    of their own, so that they have a standard error over seeds.
+    """
+    scores = online_scores(outcome, truth, name)
+    first, last = streams.ends(scores.shape[1])
+    early, late = scores[:, first].mean(axis=1), scores[:, last].mean(axis=1)
+    metrics = {
+        f"online_{name}": scores[0].mean(),
+        f"late_{name}": late[0],
+        f"lost_{name}": early[0] - late[0],
+    }
+    for m, other in enumerate(names):
+        if m > 0:
+            metrics[f"{other}_late_{name}"] = late[m]
+        if other == "backprop" and m > 0:
+            metrics[f"backprop_lost_{name}"] = early[m] - late[m]
+        if other in ("backprop", "continual_backprop") and m > 0:
+            metrics[f"minus_{other}_{name}"] = late[0] - late[m]
+    return metrics
