@@ -20,6 +20,7 @@ from networks import Networks
 from peers import Remedies, Remedy, optimiser
 from records import Record
 from torch import Tensor
+from torch.optim import Optimizer
 from units import NEWBORN, NOBODY, SURVIVAL, Population
 
 from bonsai import kit
@@ -37,8 +38,8 @@ class Method:
     period: int = 10             # "dormant": steps between two inspections, a multiple of TICK
     budget: float = 1.0          # "energy": share of the slots that the layer's income feeds
     division: float = 1.0        # share of births by division; the others are newborn
-    parent: str = "best"         # who divides: "best", "proportional", "random", "novel"
-    noise: float = 0.5           # mutation of the daughter's incoming weights, of their rms
+    parent: str = "proportional" # who divides: that to utility, or "best", "random", "novel"
+    noise: float = 1.0           # mutation of the daughter's incoming weights, of their rms
     keep_norm: bool = True       # scale the daughter to the norm of her mother
     split: float = 0.0           # share of the outgoing weights that she gets
     uneven: bool = False         # another random share for each of them, about `split`
@@ -57,6 +58,10 @@ class Course:
     stream: str                  # one of streams.TASKS
     learning_rate: float         # of Adam, or of plain SGD
     sgd: bool = False
+    methods: tuple[Method, ...] = ()     # others than those of Config
+
+
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # of turnover, at which the two ways to be born are compared
 
 
 @dataclass
@@ -75,7 +80,15 @@ class Config:
         Method("reset", remedy=Remedy(reset=True)),
         Method("backprop"),
     )
-    courses: tuple[Course, ...] = (Course("permuted", 3e-3), Course("labels", 1e-3))
+    courses: tuple[Course, ...] = (
+        Course("permuted", 3e-3),
+        Course("labels", 1e-3),
+        Course("turnover", 3e-3, methods=(
+            *(Method(f"division {rate:g}", "utility", rate) for rate in RATES),
+            *(Method(f"newborn {rate:g}", "utility", rate, division=0.0) for rate in RATES),
+            Method("none"), Method("runaway", "utility", parent="best", split=0.5, keep_norm=False),
+        )),
+    )
     length: float = 1.0          # share of each stream's standard number of tasks
     width: int = 64              # slots of each hidden layer
     depth: int = 3               # hidden layers
@@ -92,11 +105,13 @@ ENERGY_TO_DIVIDE, MOST_ENERGY = 2.0, 4.0     # a unit is born with 1; division h
 class LivingLayers(Population):
     """The units of all hidden layers: who dies, who divides, and how. See units.py as well."""
 
-    def __init__(self, networks: Networks, config: Config, adam: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, networks: Networks, methods: tuple[Method, ...], adam: Optimizer, decay: float
+    ) -> None:
         """Populate the slots as each method wants it."""
-        super().__init__(networks, adam, config.decay)
-        self.methods = config.methods
-        self.seeds = len(networks.chance) // len(config.methods)
+        super().__init__(networks, adam, decay)
+        self.methods = methods
+        self.seeds = len(networks.chance) // len(methods)
         self.owed = torch.zeros(2, len(networks.chance), len(self.units))    # deaths, births
         for m, method in enumerate(self.methods):
             who = self.rows(m)
@@ -323,14 +338,16 @@ def learn(
     course: Course, config: Config, stream: streams.Stream, data: kit.Images, seeds: list[int]
 ) -> Record:
     """Train all methods and seeds on a stream: predict each batch, then learn from it."""
-    count = len(config.methods)
+    methods = course.methods or config.methods
+    count = len(methods)
     networks = Networks(
         seeds, count, stream.inputs, [config.width] * config.depth, stream.classes,
         channels=config.channels, device=kit.device())
     adam = optimiser(networks.parameters, course.learning_rate, course.sgd)
-    remedies = Remedies(networks, [method.remedy for method in config.methods], len(seeds))
-    living = LivingLayers(networks, config, adam)
-    record = Record(stream, data, seeds, [method.name for method in config.methods], config, living)
+    remedies = Remedies(networks, [method.remedy for method in methods], len(seeds))
+    networks.before_relu = remedies.before_relu
+    living = LivingLayers(networks, methods, adam, config.decay)
+    record = Record(stream, data, seeds, [method.name for method in methods], config, living)
     progress = kit.Progress(stream.tasks, f"{stream.name}: {count} methods x {len(seeds)} seeds")
     for task in range(stream.tasks):
         if task:
@@ -338,7 +355,7 @@ def learn(
         inputs, targets = streams.batches_of(stream, seeds, task, networks.weights[0])
         for x, y in zip(inputs, targets, strict=True):                      # (S, B, D), (S, B)
             x, y = x.repeat(count, 1, 1), y.repeat(count, 1)                # (N, B, D), (N, B)
-            outputs, before, after = networks.forward(x, remedy=remedies.before_relu)
+            outputs, before, after = networks.forward(x)
             record.predictions(outputs)
             losses = streams.loss(stream, outputs, y)                       # (N,)
             wanted = [*networks.parameters, *before, outputs]

@@ -6,7 +6,7 @@ weight matrix, the outgoing ones a column of the next, and both can be had as vi
 the layer linear or a convolution: that is how inputs and weights stay aligned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,7 @@ class Networks:
         biases: for each layer (N, 1, out).
         alive: for each hidden layer (N, W), 1.0 where there is a unit, else 0.0.
         start: copies of weights and biases as they were drawn.
+        before_relu: what happens to pre-activations (N, B, W) of linear layers; see peers.py.
         chance: one generator per row; rows of the same seed start alike.
     """
 
@@ -65,6 +66,7 @@ class Networks:
         self.biases = [torch.zeros(len(every), 1, out).to(self.weights[0]) for out, _, _ in shapes]
         self.alive = [torch.ones(len(every), slots).to(self.weights[0]) for slots in self.slots]
         self.start = [parameter.clone() for parameter in self.parameters]
+        self.before_relu: Callable[[Tensor], Tensor] = lambda z: z
         for parameter in self.parameters:
             parameter.requires_grad_()
 
@@ -95,40 +97,38 @@ class Networks:
         following = self.weights[layer + 1].detach()
         return following.view(*following.shape[:2], self.slots[layer], -1)
 
-    def forward(
-        self, inputs: Tensor, rows: slice = slice(None), remedy: "Remedy | None" = None
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Outputs (n, B, outputs), pre-activations and activations of the hidden layers.
+    def forward(self, inputs: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Outputs (N, B, outputs), pre-activations and activations of the hidden layers.
+
+        The pre-activations are (N, B, W), a convolution's (N, B, channels, h, w); the activations
+        (N, B, W), a convolution's (N, B, channels, places).
 
         Args:
-            inputs: (n, B, D).
-            rows: which networks; all by default.
-            remedy: what to do with pre-activations (n, B, W) before the ReLU, by default nothing.
+            inputs: (N, B, D).
         """
         before: list[Tensor] = []
         after: list[Tensor] = []
         h = inputs
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            weight, bias = weight[rows], bias[rows]
             if layer == 0 and self.side:
-                z = self._convolve(h, weight, bias)                 # (n, B, channels, h, w)
+                z = self._convolve(h, weight, bias)
             else:
                 z = torch.baddbmm(bias, h, weight.mT)
             if layer == len(self.weights) - 1:
                 break
             before.append(z)
-            alive = self.alive[layer][rows]
+            alive = self.alive[layer]
             if z.dim() == 5:
                 z = F.max_pool2d(z.flatten(0, 1), POOL).unflatten(0, z.shape[:2])
                 after.append(torch.relu(z).flatten(3) * alive[:, None, :, None])
                 h = after[-1].flatten(2)
             else:
-                after.append(torch.relu(remedy(z) if remedy else z) * alive[:, None])
+                after.append(torch.relu(self.before_relu(z)) * alive[:, None])
                 h = after[-1]
         return z, before, after
 
     def _convolve(self, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """All networks' convolutions as one in groups: (n, B, D) to (n, B, channels, side, side)."""
+        """All networks' convolutions as one in groups: (N, B, D) to (N, B, channels, h, w)."""
         count, channels = weight.shape[:2]
         planes = images.transpose(0, 1).unflatten(2, (self.side, self.side))        # (B, n, h, w)
         kernels = weight.reshape(count * channels, 1, KERNEL, KERNEL)

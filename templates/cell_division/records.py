@@ -105,7 +105,7 @@ class Record:
         if task in self.logged:
             x = inputs[-8:].transpose(0, 1).flatten(1, 2).repeat(len(self.methods), 1, 1)
             self.health.append(self._health(x, gradients, alive))
-        if task in self.examined and self.stream.name in ("permuted", "gradual"):
+        if task in self.examined and self.stream.name in ("permuted", "gradual", "turnover"):
             for part, images in self.images.items():
                 rows = [self.stream.transform(seed, task, images) for seed in self.seeds]
                 x = torch.from_numpy(np.stack(rows)).to(living.networks.weights[0])
@@ -156,12 +156,13 @@ class Record:
         units = living.units[self.layer]
         ages = torch.where(units.alive > 0, self.living.now - units.born, -1.0)
         found = {
+            "methods": np.frombuffer(names, dtype=np.uint8),
             "online": self.predicted[:, s].reshape(shape),
             "health": np.stack(self.health, axis=2)[:, s],  # (M, logs, quantities)
             "logged": np.array(self.logged),
             "clones": np.stack(self.clones)[:, s],  # (tasks, W)
             "ages": ages.view(len(self.methods), count, -1)[:, s].cpu().numpy(),  # (M, W)
-            "activity": np.stack(self.activity)[:, s].astype(np.float16),  # (window, W)
+            "activity": np.array([step[s] for step in self.activity], dtype=np.float16),  # (., W)
             "events": np.array(inside, dtype=np.int32).reshape(-1, 6),
             "window": np.array([self.window.start, self.window.stop]),
             "change": self._per_method(self.change[0] / self.change[1].clamp(min=1))[:, s],
@@ -171,7 +172,6 @@ class Record:
             if predictions:
                 found[part] = np.stack(predictions, axis=2)[:, s]  # (M, examined, images)
         return {
-            "method_names": np.frombuffer(names, dtype=np.uint8),
             "stream_seed": np.array([self.seeds[s]]),
             **{f"{name}_{stream.name}": array for name, array in found.items()},
         }

@@ -94,23 +94,25 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
     """The metrics of one seed, for the first method; of the others accuracies alone.
 
     Args:
-        outcome: `method_names`, `stream_seed`, and for each stream the arrays of records.py.
+        outcome: `stream_seed`, and for each stream the arrays of records.py.
         truth: from `load_truth`.
 
     Raises:
         kit.KitError: arrays that do not fit each other.
     """
-    names = method_names(outcome)
-    held_out = {part: held_out_accuracy(outcome, truth, part) for part in ("test", "val")}
-    late = {part: accuracies[:, 1] for part, accuracies in held_out.items()}
+    names = method_names(outcome, MAIN)
+    # A run of fewer tasks than the stream has by rule has not learned the last ones: it gets nothing
+    # right there, so that nobody gains by stopping early.
+    whole = outcome[f"online_{MAIN}"].shape[1] >= streams.standard_tasks(MAIN, truth.name)
+    test, val = (held_out_accuracy(outcome, truth, part) for part in ("test", "val"))
     metrics = {
-        "test_accuracy": late["test"][0],
-        "val_accuracy": late["val"][0],
-        "test_plasticity_lost": held_out["test"][0, 0] - late["test"][0],
+        "test_accuracy": test[0, 1] * whole,
+        "val_accuracy": val[0, 1] * whole,
+        "test_plasticity_lost": test[0, 0] - test[0, 1] * whole,
     }
     for key in sorted(outcome):
         if key.startswith("online_"):
-            metrics |= online_metrics(outcome, truth, key.removeprefix("online_"), names)
+            metrics |= online_metrics(outcome, truth, key.removeprefix("online_"))
     end = dict(zip(measures.NAMES, outcome[f"health_{MAIN}"][0, -1], strict=True))
     metrics |= {
         "dormant_share": end["dormant share (%)"],
@@ -125,35 +127,35 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
         "train_seconds": outcome["train_seconds"],
     }
     for m, name in enumerate(names[1:], start=1):
-        metrics[f"{name}_test_accuracy"] = late["test"][m]
+        metrics[f"{name}_test_accuracy"] = test[m, 1] * whole
     return {name: float(value) for name, value in metrics.items()}
 
 
-def method_names(outcome: Mapping[str, np.ndarray]) -> list[str]:
-    """The methods' names, in the order of the arrays' first axis."""
-    return bytes(outcome["method_names"].astype(np.uint8)).decode().split(",")
+def method_names(outcome: Mapping[str, np.ndarray], stream: str) -> list[str]:
+    """The names of the methods on a stream, in the order of the arrays' first axis."""
+    return bytes(outcome[f"methods_{stream}"].astype(np.uint8)).decode().split(",")
 
 
-def held_out_accuracy(outcome: Mapping[str, np.ndarray], truth: Truth, part: str) -> np.ndarray:
+def held_out_accuracy(
+    outcome: Mapping[str, np.ndarray], truth: Truth, part: str, stream: str = MAIN
+) -> np.ndarray:
     """Percentage right (M, 2) on validation or test images, in the first and last tenth of tasks.
 
-    An outcome of fewer tasks than the stream has by rule has not learned the last ones: it gets
-    nothing right there, so that nobody gains by stopping early.
+    Raises:
+        kit.KitError: there are not as many predictions as images and examined tasks.
     """
     labels = truth.test_labels if part == "test" else truth.val_labels
-    predicted = outcome[f"{part}_{MAIN}"]
-    names, tasks = method_names(outcome), outcome[f"online_{MAIN}"].shape[1]
+    predicted = outcome[f"{part}_{stream}"]
+    count, tasks = outcome[f"online_{stream}"].shape[:2]
     first, last = streams.ends(tasks)
     examined = sorted({*range(tasks)[first], *range(tasks)[last]})
-    if predicted.shape != (len(names), len(examined), len(labels)):
+    if predicted.shape != (count, len(examined), len(labels)):
         raise kit.KitError(
-            f"{part}_{MAIN} has shape {predicted.shape}; for {tasks} tasks it must be "
-            f"{(len(names), len(examined), len(labels))}: methods, first and last tasks, images"
+            f"{part}_{stream} has shape {predicted.shape}; for {tasks} tasks it must be "
+            f"{(count, len(examined), len(labels))}: methods, first and last tasks, images"
         )
     right = 100.0 * (predicted == labels).mean(axis=2)
-    count = first.stop
-    late = right[:, -count:].mean(axis=1) * (tasks >= streams.standard_tasks(MAIN, truth.name))
-    return np.stack([right[:, :count].mean(axis=1), late], axis=1)
+    return np.stack([right[:, : first.stop].mean(1), right[:, -first.stop :].mean(1)], axis=1)
 
 
 def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> np.ndarray:
@@ -165,7 +167,7 @@ def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) ->
     predicted = outcome[f"online_{name}"]
     tasks = predicted.shape[1]
     stream = streams.make(name, truth.data, tasks / streams.standard_tasks(name, truth.name))
-    expected = (len(method_names(outcome)), stream.tasks, stream.steps, streams.BATCH)
+    expected = (len(method_names(outcome, name)), stream.tasks, stream.steps, streams.BATCH)
     if predicted.shape != expected:
         raise kit.KitError(
             f"online_{name} has shape {predicted.shape}, not {expected}: methods, tasks, steps, "
@@ -180,14 +182,14 @@ def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) ->
 
 
 def online_metrics(
-    outcome: Mapping[str, np.ndarray], truth: Truth, name: str, names: list[str]
+    outcome: Mapping[str, np.ndarray], truth: Truth, name: str
 ) -> dict[str, float]:
     """Area under the curve, late level and plasticity lost; of all but the first what differs most.
 
     Paired differences of the first method to plain and to continual backpropagation come as metrics
     of their own, so that they have a standard error over seeds.
     """
-    scores = online_scores(outcome, truth, name)
+    names, scores = method_names(outcome, name), online_scores(outcome, truth, name)
     first, last = streams.ends(scores.shape[1])
     early, late = scores[:, first].mean(axis=1), scores[:, last].mean(axis=1)
     metrics = {

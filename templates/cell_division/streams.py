@@ -6,6 +6,7 @@ drawn from (seed, task) alone: `score.py` draws the same targets again and compa
 predictions that an outcome holds.
 
 permuted      each task shuffles the pixels anew; one pass over the images (Dohare et al. 2024)
+turnover      the same for half as long, for studies beside the main comparison
 gradual       the same, but each shuffle fades into the next over the first half of the task
 labels        the same images for ever, with new random labels for each task, learned by heart
 incremental   two more classes with each task, until all are there; then new pixels, from two again
@@ -24,14 +25,16 @@ import torch.nn.functional as F
 Array = npt.NDArray[Any]
 
 BATCH = 16  # examples per step
-TASKS = {"permuted": 200, "gradual": 200, "labels": 40, "incremental": 100, "regression": 200}
+TASKS = {"permuted": 200, "gradual": 200, "labels": 40, "incremental": 100, "regression": 200,
+         "turnover": 100}  # fmt: skip
 SMOKE_TASKS = 4
 SMOKE = "-smoke"  # the kit ends the names of data so in a smoke test
 IMAGES = 1280  # seen in a task of permuted, gradual and incremental; fewer where there are fewer
 LABELLED_IMAGES, LABELLED_PASSES = 320, 25  # images learned by heart, and passes over them
 REGRESSION_STEPS = 80
 BITS, FLIPPING_BITS, TARGET_UNITS, TARGET_SHARE = 20, 15, 100, 0.7  # of the regression
-_CODES = {"permuted": 1, "gradual": 1, "labels": 2, "incremental": 3, "regression": 4}
+_CODES = {"permuted": 1, "gradual": 1, "labels": 2, "incremental": 3, "regression": 4,
+          "turnover": 5}  # fmt: skip
 
 
 def standard_tasks(name: str, data_name: str) -> int:
