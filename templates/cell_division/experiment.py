@@ -363,7 +363,7 @@ def learn(
             own = gradients[: len(networks.parameters)]
             remedies.penalise(own)
             for parameter, gradient in zip(networks.parameters, own, strict=True):
-                parameter.grad = gradient
+                parameter.grad = gradient.contiguous()      # a fused optimiser demands it
             adam.step()
             living.observe(x, after, gradients[len(own):])
             with record.events(x, after):                   # how much do they change the output?

@@ -37,7 +37,6 @@ class Networks:
         *,
         channels: int = 0,
         device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
     ) -> None:
         """Draw the weights: Kaiming-uniform, those of a seed the same for every method.
 
@@ -49,7 +48,6 @@ class Networks:
             outputs: classes, or 1.
             channels: slots of a convolution before the hidden layers; 0: there is none.
             device: where to compute.
-            dtype: of all parameters.
         """
         self.side = round(inputs**0.5) if channels else 0
         if channels and self.side**2 != inputs:
@@ -58,7 +56,7 @@ class Networks:
         first = [KERNEL**2, channels * (self.side // POOL) ** 2] if channels else [inputs]
         fan_in = [*first, *hidden]
         self.bounds = [(6 / fan) ** 0.5 for fan in fan_in[:-1]] + [(3 / fan_in[-1]) ** 0.5]
-        self.device, self.dtype = torch.device(device), dtype
+        self.device, self.dtype = torch.device(device), torch.get_default_dtype()
         self.chance = [torch.Generator().manual_seed(seed) for _ in range(methods) for seed in seeds]
         every = torch.arange(len(self.chance))
         shapes = list(zip([*self.slots, outputs], fan_in, self.bounds, strict=True))

@@ -37,31 +37,39 @@ def settings() -> dict[str, list[Method]]:
     return {
         "division": [
             *(
-                Method("division", "utility", noise=noise, split=split, parent=parent)
+                Method("division", "utility", 3e-4, noise=noise, split=split, parent=parent)
                 for noise, split, parent in product(
                     (0.5, 1.0, 2.0), (0.0, 0.5), ("best", "proportional")
                 )
             ),
-            *(Method("division", "utility", rate) for rate in (1e-4, 3e-4, 3e-3)),
+            *(
+                Method("division", "utility", rate, noise=noise)
+                for rate, noise in product((1e-4, 1e-3), (1.0, 2.0))
+            ),
         ],
         "naive": [
-            Method("naive", "utility", parent="best", split=0.5, noise=noise, keep_norm=False)
-            for noise in (0.1, 0.5)
+            Method("naive", "utility", 3e-4, parent="best", split=0.5, noise=noise, keep_norm=False)
+            for noise in (0.1, 0.5, 1.0)
         ],
         "uneven": [
             Method("uneven", "utility", rate, noise=0.0, split=0.5, uneven=True)
-            for rate in (1e-4, 3e-4, 1e-3)
+            for rate in rates[:3]
         ],
         "novel_parent": [
-            Method("novel_parent", "utility", rate, parent="novel") for rate in rates[1:]
+            Method("novel_parent", "utility", rate, parent="novel", noise=noise)
+            for rate, noise in product((3e-4, 1e-3), (1.0, 2.0))
         ],
         "random_parent": [
-            Method("random_parent", "utility", rate, parent="random") for rate in rates[1:]
+            Method("random_parent", "utility", rate, parent="random", noise=noise)
+            for rate, noise in product(rates[:3], (1.0, 2.0))
         ],
-        "both": [Method("both", "utility", rate, division=0.5) for rate in rates[1:]],
+        "both": [Method("both", "utility", rate, division=0.5, noise=2.0) for rate in rates[:3]],
         "energy": [
-            Method("energy", "energy", rate, budget=budget)
-            for rate, budget in product(rates[1:], (0.5, 1.0))
+            *(
+                Method("energy", "energy", rate, noise=noise)
+                for rate, noise in product(rates[:3], (1.0, 2.0))
+            ),
+            Method("energy", "energy", 3e-4, noise=2.0, budget=0.5),
         ],
         "continual_backprop": turnover("continual_backprop", "utility"),
         "random_turnover": turnover("random_turnover", "random"),
