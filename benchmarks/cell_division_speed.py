@@ -142,7 +142,11 @@ def difference(widths: Sequence[int] = WIDTHS, steps: int = 10) -> float:
             fast.learn(inputs, labels)
             plain.learn(inputs[0], labels[0])
         return max(
-            float((torch.stack([neuron.weight.detach() for neuron in layer]) - weight[0].detach()).abs().max())
+            float(
+                (torch.stack([neuron.weight.detach() for neuron in layer]) - weight[0].detach())
+                .abs()
+                .max()
+            )
             for layer, weight in zip(plain.layers, fast.networks.weights, strict=True)
         )
     finally:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -62,9 +63,7 @@ def living(
     """A population trained for a while, its networks, and inputs (N, B, D)."""
     e, peers, networks = (sys.modules[name] for name in ("experiment", "peers", "networks"))
     generator = torch.Generator().manual_seed(seed)
-    net = networks.Networks(
-        range(seed, seed + seeds), 1, 16, [width] * depth, 3, channels=channels
-    )
+    net = networks.Networks(range(seed, seed + seeds), 1, 16, [width] * depth, 3, channels=channels)
     for bias in net.biases:
         bias.detach().normal_(std=0.3, generator=generator)
     adam = peers.optimiser(net.parameters, 1e-2)
@@ -191,7 +190,9 @@ def test_inputs_and_weights_stay_aligned() -> None:
             net.incoming(layer)[0, 1] = 7.0
             assert (net.weights[layer][0, 1] == 7.0).all()
             net.outgoing(layer)[0, :, 1] = 5.0
-            assert (net.weights[layer + 1].detach() == 5.0).sum() == net.outgoing(layer)[0, :, 1].numel()
+            assert (net.weights[layer + 1].detach() == 5.0).sum() == net.outgoing(layer)[
+                0, :, 1
+            ].numel()
         shapes = [weight.shape for weight in net.weights]
         population.bury(0, torch.tensor([0]), torch.tensor([1]), population.methods[0])
         assert [weight.shape for weight in net.weights] == shapes
@@ -234,7 +235,7 @@ def test_twins_part_only_if_something_tells_them_apart() -> None:
         who, slot = vacate(population, 0, 1)
         population.divide(0, who, torch.zeros_like(slot), slot, method)
         population.units[0].alive[who, slot] = 1
-        net.biases[0].detach()[:, :, :2] += 1.0     # both are active
+        net.biases[0].detach()[:, :, :2] += 1.0  # both are active
         population.adam = sys.modules["peers"].optimiser(net.parameters, 1e-2, sgd=True)
         before = net.incoming(0)[:, 0] - net.incoming(0)[:, 1]
         for _ in range(5):
@@ -306,7 +307,9 @@ def test_the_least_useful_die_and_the_young_are_spared() -> None:
     net.outgoing(0)[:, :, 4] = 0
     dying, slot = population.doomed(0, who, population.methods[0])
     assert dying.tolist() == [0, 1]
-    assert (net.outgoing(0)[who, :, slot] == 0).all() or (population.activity(0, who)[who, slot] == 0).all()
+    assert (net.outgoing(0)[who, :, slot] == 0).all() or (
+        population.activity(0, who)[who, slot] == 0
+    ).all()
     population.owed[0] = 1
     population.units[0].born[:, :] = population.now
     assert not len(population.doomed(0, who, population.methods[0])[0])
@@ -329,7 +332,7 @@ def test_mothers_are_alive_and_other_units(parent: str) -> None:
 
 
 def test_energy_feeds_as_many_as_the_budget_allows() -> None:
-    """At the budget income equals cost, so all energy together stays; below it, the layer shrinks."""
+    """At the budget all energy together stays as it is; below it, the layer shrinks."""
     e = sys.modules["experiment"]
     population, _, _ = living(e.Method("m", "energy", 1e-2, 1))
     units = population.units[0]
@@ -367,7 +370,7 @@ def test_empty_slots_are_silent_and_are_not_trained() -> None:
 def test_gradmax_looks_where_the_outgoing_gradient_is_largest() -> None:
     e = sys.modules["experiment"]
     method = e.Method("m", division=0.0, gradmax=True)
-    population, net, x = living(method, width=8)
+    population, net, _ = living(method, width=8)
     who, slot = vacate(population, 1, 2)
     population.newborn(1, who, slot, method)
     wanted = population.signals[2].mT @ population.seen[1]
@@ -407,7 +410,7 @@ def remedied(*remedies: object) -> tuple[object, object, torch.Tensor]:
 
 def test_remedies_touch_their_own_rows_alone(modules: dict[str, ModuleType]) -> None:
     peers = modules["peers"]
-    net, all_of, x = remedied(
+    net, all_of, _ = remedied(
         peers.Remedy(), peers.Remedy(l2=0.1), peers.Remedy(l2_init=0.1),
         peers.Remedy(shrink=0.5, perturb=0.1), peers.Remedy(reset=True),
     )  # fmt: skip
@@ -455,7 +458,7 @@ def test_convolution_is_that_of_torch(modules: dict[str, ModuleType]) -> None:
 
 
 def short(e: ModuleType, **changes: object) -> object:
-    few = [method for method in e.Config().methods]
+    few = e.Config().methods
     few = [replace(m, turnover=5e-3, maturity=10, period=min(m.period, 20)) for m in few]
     courses = (e.Course("permuted", 3e-3),)
     return e.Config(methods=tuple(few), courses=courses, width=10, depth=2, window=16, **changes)
@@ -518,9 +521,7 @@ def test_streams_follow_from_the_seed(modules: dict[str, ModuleType], data: kit.
         assert not np.array_equal(stream.batches(5, 2)[0], x)
 
 
-def test_what_changes_from_task_to_task(
-    modules: dict[str, ModuleType], data: kit.Images
-) -> None:
+def test_what_changes_from_task_to_task(modules: dict[str, ModuleType], data: kit.Images) -> None:
     streams = modules["streams"]
     permuted, gradual = streams.make("permuted", data), streams.make("gradual", data)
     x, y = permuted.batches(0, 1)
@@ -542,7 +543,7 @@ def test_what_changes_from_task_to_task(
     regression = streams.make("regression", data)
     bits = [regression.batches(0, task)[0][..., :15] for task in range(3)]
     assert all((part == part[0, 0]).all() for part in bits)
-    assert [int((a[0, 0] != b[0, 0]).sum()) for a, b in zip(bits, bits[1:], strict=False)] == [1, 1]
+    assert [int((a[0, 0] != b[0, 0]).sum()) for a, b in pairwise(bits)] == [1, 1]
     assert regression.targets(0, 0).std() > 0.1
 
 

@@ -17,7 +17,7 @@ import streams
 import torch
 import torch.nn.functional as F
 from networks import Networks
-from peers import Remedies, Remedy, optimiser
+from peers import NO_REMEDY, Remedies, Remedy, optimiser
 from records import Record
 from torch import Tensor
 from torch.optim import Optimizer
@@ -31,15 +31,15 @@ class Method:
     """One way to train a network: who dies, who is born and how."""
 
     name: str
-    dies: str = ""               # "utility": the least; "random"; "age", "energy", "dormant"; "": none
-    turnover: float = 1e-3       # deaths per unit and step; also 1 / lifetime, 1 / steps to starve
+    dies: str = ""               # who: least "utility", "random", by "age", "energy", "dormant"
+    turnover: float = 3e-4       # deaths per unit and step; also 1 / lifetime, 1 / steps to starve
     maturity: int = 100          # steps before a unit may die or divide
     dormant: float = 0.1         # "dormant": activity below this share of the layer's mean
     period: int = 10             # "dormant": steps between two inspections, a multiple of TICK
     budget: float = 1.0          # "energy": share of the slots that the layer's income feeds
     division: float = 1.0        # share of births by division; the others are newborn
     parent: str = "proportional" # who divides: that to utility, or "best", "random", "novel"
-    noise: float = 1.0           # mutation of the daughter's incoming weights, of their rms
+    noise: float = 2.0           # mutation of the daughter's incoming weights, of their rms
     keep_norm: bool = True       # scale the daughter to the norm of her mother
     split: float = 0.0           # share of the outgoing weights that she gets
     uneven: bool = False         # another random share for each of them, about `split`
@@ -48,7 +48,7 @@ class Method:
     reset_moments: bool = True   # Adam forgets the weights of the dead
     units: float = 1.0           # share of the slots taken at the start
     growth: float = 0.0          # births without a death, per slot and step, while there is room
-    remedy: Remedy = Remedy()    # ordinary remedies: L2-Init, layer normalisation, ... see peers.py
+    remedy: Remedy = NO_REMEDY   # ordinary remedies: L2-Init, layer normalisation, ... see peers.py
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Course:
     methods: tuple[Method, ...] = ()     # others than those of Config
 
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # of turnover, at which the two ways to be born are compared
+RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)  # of turnover: division and newborn are compared at each
 
 
 @dataclass
@@ -73,10 +73,11 @@ class Config:
         Method("random_parent", dies="utility", parent="random"),
         Method("energy", dies="energy"),
         Method("continual_backprop", dies="utility", division=0.0),
-        Method("random_turnover", dies="random", division=0.0),
-        Method("random_lifetime", dies="age", division=0.0),
-        Method("redo", dies="dormant", division=0.0, period=100),
-        Method("l2_init", remedy=Remedy(l2_init=1e-3)),
+        Method("random_turnover", dies="random", turnover=1e-4, division=0.0),
+        Method("random_lifetime", dies="age", turnover=1e-4, division=0.0),
+        Method("redo", dies="dormant", dormant=0.025, period=100, division=0.0),
+        Method("l2_init", remedy=Remedy(l2_init=3e-3)),
+        Method("crelu", remedy=Remedy(crelu=True)),
         Method("reset", remedy=Remedy(reset=True)),
         Method("backprop"),
     )
@@ -86,7 +87,9 @@ class Config:
         Course("turnover", 3e-3, methods=(
             *(Method(f"division {rate:g}", "utility", rate) for rate in RATES),
             *(Method(f"newborn {rate:g}", "utility", rate, division=0.0) for rate in RATES),
-            Method("none"), Method("runaway", "utility", parent="best", split=0.5, keep_norm=False),
+            Method("none"),
+            Method("cured", "utility", parent="best", split=0.5, noise=1.0),
+            Method("runaway", "utility", parent="best", split=0.5, noise=1.0, keep_norm=False),
         )),
     )
     length: float = 1.0          # share of each stream's standard number of tasks
@@ -247,7 +250,7 @@ class LivingLayers(Population):
             self.forget(layer, who, slot)
 
     def bear(self, layer: int, who: Tensor, slot: Tensor, method: Method) -> Tensor:
-        """Fill empty slots by division or with newborn; the slots (n,) of the mothers, or NEWBORN."""
+        """Fill empty slots by division or with newborn; the mothers' slots (n,), or NEWBORN."""
         mother = torch.full_like(slot, NEWBORN)
         chance = self.networks.uniform(who)
         divides = (chance.cpu() + 1) / 2 < method.division
@@ -277,7 +280,7 @@ class LivingLayers(Population):
         size = seen.square().mean(1, keepdim=True).sqrt()
         mutated = seen + method.noise * size * networks.normal(who, seen.shape[1])
         if method.keep_norm:        # else clones of the best grow without end: see the README
-            mutated *= seen.norm(dim=1, keepdim=True) / mutated.norm(dim=1, keepdim=True).clamp(1e-12)
+            mutated = F.normalize(mutated, dim=1) * seen.norm(dim=1, keepdim=True)
         looks[who, slot] = mutated
         bias = networks.biases[layer].detach()
         bias[who, 0, slot] = bias[who, 0, mother]

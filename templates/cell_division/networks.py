@@ -57,7 +57,9 @@ class Networks:
         fan_in = [*first, *hidden]
         self.bounds = [(6 / fan) ** 0.5 for fan in fan_in[:-1]] + [(3 / fan_in[-1]) ** 0.5]
         self.device, self.dtype = torch.device(device), torch.get_default_dtype()
-        self.chance = [torch.Generator().manual_seed(seed) for _ in range(methods) for seed in seeds]
+        self.chance = [
+            torch.Generator().manual_seed(seed) for _ in range(methods) for seed in seeds
+        ]
         every = torch.arange(len(self.chance))
         shapes = list(zip([*self.slots, outputs], fan_in, self.bounds, strict=True))
         self.weights = [self.uniform(every, out, fan) * bound for out, fan, bound in shapes]
@@ -128,7 +130,7 @@ class Networks:
     def _convolve(self, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """All networks' convolutions as one in groups: (N, B, D) to (N, B, channels, h, w)."""
         count, channels = weight.shape[:2]
-        planes = images.transpose(0, 1).unflatten(2, (self.side, self.side))        # (B, n, h, w)
+        planes = images.transpose(0, 1).unflatten(2, (self.side, self.side))  # (B, n, h, w)
         kernels = weight.reshape(count * channels, 1, KERNEL, KERNEL)
         maps = F.conv2d(planes, kernels, bias.flatten(), padding=KERNEL // 2, groups=count)
         return maps.unflatten(1, (count, channels)).transpose(0, 1)

@@ -36,6 +36,9 @@ class Remedy:
     reset: bool = False  # begin anew with each task: an oracle that knows when that is
 
 
+NO_REMEDY = Remedy()
+
+
 class Remedies:
     """The remedies of several methods, `seeds` rows each."""
 

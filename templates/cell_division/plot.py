@@ -30,14 +30,15 @@ NAMES = {  # methods as figures call them; others go by their own names
     "random_lifetime": "random lifetime, newborn",
     "redo": "ReDo",
     "l2_init": "L2-Init",
+    "crelu": "CReLU",
     "reset": "reset with each task",
     "backprop": "backprop",
 }
 COLOURS = {
     "division": "#0072B2", "continual_backprop": "#D55E00", "random_lifetime": "#CC79A7",
-    "energy": "#56B4E9", "reset": "#009E73", "backprop": "#000000", "redo": "#E69F00",
+    "energy": "#56B4E9", "reset": "#009E73", "backprop": "#000000", "crelu": "#E69F00",
 }  # fmt: skip
-SHOWN = ("division", "continual_backprop", "random_lifetime", "energy", "reset", "backprop")
+SHOWN = ("division", "continual_backprop", "random_lifetime", "crelu", "reset", "backprop")
 STREAMS = {"permuted": "new pixel order with each task", "labels": "new random labels"}
 TENTH = 10  # a tenth of the tasks counts as early or late
 
@@ -111,8 +112,8 @@ def accuracy_by_task(runs: list[kit.Run]) -> plt.Figure | None:
     plotting.headline(
         figure,
         "Change from first to last tenth of the tasks, in points: " + ", ".join(parts),
-        f"{plotting.provenance([run])}; headline: upper panel; bands are one standard error; running "
-        "mean over a fortieth of the tasks",
+        f"{plotting.provenance([run])}; headline: upper panel; bands are one standard "
+        "error; running mean over a fortieth of the tasks",
     )
     return figure
 
@@ -245,8 +246,8 @@ def turnover_rate(runs: list[kit.Run]) -> plt.Figure | None:
         figure,
         "The best rate of turnover lies between too few and too many deaths: "
         + ", ".join(f"{kind} {rate:g}" for kind, rate in best.items()),
-        f"{plotting.provenance([run])}; half as many tasks as in the main comparison; bands are one "
-        "standard error",
+        f"{plotting.provenance([run])}; half as many tasks as in the main comparison; bands are "
+        "one standard error",
     )
     return figure
 
@@ -256,7 +257,7 @@ def runaway(runs: list[kit.Run]) -> plt.Figure | None:
     run = chosen(runs)
     tables = outcomes(run, "health_turnover")
     names = methods_of(run, "turnover")
-    kept = "division 0.001"
+    kept = "cured"
     if run is None or not tables or not {"runaway", kept, "none"} <= set(names):
         return None
     tasks = outcomes(run, "logged_turnover")[0] + 1
@@ -265,7 +266,7 @@ def runaway(runs: list[kit.Run]) -> plt.Figure | None:
     ends = []
     for name, text, shade in (
         ("runaway", "best unit divides, noise adds to the norm", "#D55E00"),
-        (kept, "division as by default, norm kept", colour("division")),
+        (kept, "the same, but daughters keep the norm", colour("division")),
         ("none", "no turnover", "#000000"),
     ):
         values = np.array([table[names.index(name), :, column] for table in tables])
@@ -357,8 +358,8 @@ def lineages(runs: list[kit.Run]) -> plt.Figure | None:
         figure,
         f"Of {size} founders' clones {left_over['permuted']:.0f} are left when pixels change, "
         f"{left_over['labels']:.0f} when labels do",
-        f"{run.dataset}, {name_of(methods_of(run, 'permuted')[0])}, first seed (headline: mean over "
-        "seeds); the largest clones lie at the bottom",
+        f"{run.dataset}, {name_of(methods_of(run, 'permuted')[0])}, first seed (headline: mean "
+        "over seeds); the largest clones lie at the bottom",
     )
     return figure
 

@@ -1,10 +1,10 @@
 """Frozen: how an outcome of cell_division is scored. The agent cannot edit this file.
 
-Two kinds of predictions are kept. *Online* ones were made for each batch before it was learned from;
-the targets of a stream follow from the seed alone and are drawn again here. They measure plasticity,
-but training was shown the targets a moment later, so an outcome is taken at its word. *Held-out* ones
-are for images whose labels training never sees, under the pixel order of the task just learned; an
-idea is judged by those for the test images.
+Two kinds of predictions are kept. *Online* ones were made for each batch before it was learned
+from; the targets of a stream follow from the seed alone and are drawn again here. They measure
+plasticity, but training was shown the targets a moment later, so an outcome is taken at its word.
+*Held-out* ones are for images whose labels training never sees, under the pixel order of the task
+just learned; an idea is judged by those for the test images.
 """
 
 import runpy
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -32,7 +31,9 @@ POOLED = 14  # pixels to a side: larger images are averaged over 2x2
 
 POINTS = "points of accuracy"
 METRICS = {
-    "test_accuracy": kit.Metric("%", "higher", "held-out test images, last tenth of permuted tasks"),
+    "test_accuracy": kit.Metric(
+        "%", "higher", "held-out test images, last tenth of permuted tasks"
+    ),
     "val_accuracy": kit.Metric("%", "higher", "the same for validation images"),
     "test_plasticity_lost": kit.Metric(POINTS, "lower", "test accuracy, first minus last tenth"),
     "online_permuted": kit.Metric("%", "higher", "predictions before learning, mean of all tasks"),
@@ -101,8 +102,8 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
         kit.KitError: arrays that do not fit each other.
     """
     names = method_names(outcome, MAIN)
-    # A run of fewer tasks than the stream has by rule has not learned the last ones: it gets nothing
-    # right there, so that nobody gains by stopping early.
+    # A run of fewer tasks than the stream has by rule has not learned the last ones: it gets
+    # nothing right there, so that nobody gains by stopping early.
     whole = outcome[f"online_{MAIN}"].shape[1] >= streams.standard_tasks(MAIN, truth.name)
     test, val = (held_out_accuracy(outcome, truth, part) for part in ("test", "val"))
     metrics = {
@@ -181,9 +182,7 @@ def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) ->
     ])  # fmt: skip
 
 
-def online_metrics(
-    outcome: Mapping[str, np.ndarray], truth: Truth, name: str
-) -> dict[str, float]:
+def online_metrics(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> dict[str, float]:
     """Area under the curve, late level and plasticity lost; of all but the first what differs most.
 
     Paired differences of the first method to plain and to continual backpropagation come as metrics

@@ -130,9 +130,7 @@ class Stream:
         start = self._rng(seed, 0, 3).integers(2, size=FLIPPING_BITS)
         flips = [self._rng(seed, t, 2).integers(FLIPPING_BITS) for t in range(1, task + 1)]
         slow = (start + np.bincount(flips, minlength=FLIPPING_BITS)) % 2 if flips else start
-        fast = self._rng(seed, task, 0).integers(
-            2, size=(self.steps, BATCH, BITS - FLIPPING_BITS)
-        )
+        fast = self._rng(seed, task, 0).integers(2, size=(self.steps, BATCH, BITS - FLIPPING_BITS))
         slow = np.broadcast_to(slow, (self.steps, BATCH, FLIPPING_BITS))
         return np.concatenate([slow, fast], axis=2).astype(np.float32)
 

@@ -29,7 +29,7 @@ def settings() -> dict[str, list[Method]]:
     rates = (1e-4, 3e-4, 1e-3, 3e-3)
 
     def turnover(name: str, dies: str) -> list[Method]:
-        return [Method(name, dies, rate, division=0.0) for rate in rates]
+        return [Method(name, dies, rate, division=0.0) for rate in (3e-5, *rates)]
 
     def remedy(name: str, *remedies: Remedy) -> list[Method]:
         return [Method(name, remedy=each) for each in remedies]
@@ -81,8 +81,8 @@ def settings() -> dict[str, list[Method]]:
         "gradmax": [
             Method("gradmax", "utility", rate, division=0.0, gradmax=True) for rate in rates[1:]
         ],
-        "l2": remedy("l2", *(Remedy(l2=pull) for pull in (1e-5, 1e-4, 1e-3))),
-        "l2_init": remedy("l2_init", *(Remedy(l2_init=pull) for pull in (3e-4, 1e-3, 3e-3))),
+        "l2": remedy("l2", *(Remedy(l2=pull) for pull in (1e-4, 1e-3, 1e-2))),
+        "l2_init": remedy("l2_init", *(Remedy(l2_init=pull) for pull in (1e-3, 3e-3, 1e-2))),
         "shrink_perturb": remedy(
             "shrink_perturb",
             *(Remedy(shrink=share, perturb=share) for share in (3e-4, 1e-3, 3e-3)),
