@@ -40,6 +40,7 @@ COLOURS = {
 }  # fmt: skip
 SHOWN = ("division", "continual_backprop", "random_lifetime", "crelu", "reset", "backprop")
 STREAMS = {"permuted": "new pixel order with each task", "labels": "new random labels"}
+LATE = {"permuted": "test_accuracy", "labels": "late_labels"}
 TENTH = 10  # a tenth of the tasks counts as early or late
 
 
@@ -129,8 +130,8 @@ def differences(runs: list[kit.Run]) -> plt.Figure | None:
     for axis, stream in zip(axes, STREAMS, strict=True):
         pairs = {}
         for name in others:
-            theirs = run.per_seed.get(f"{name}_late_{stream}")
-            ours = run.per_seed.get(f"late_{stream}")
+            theirs = run.per_seed.get(f"{name}_{LATE[stream]}")
+            ours = run.per_seed.get(LATE[stream])
             if ours and theirs:
                 pairs[name] = np.subtract(theirs, ours)
         tests = {name: stats.ttest_1samp(values, 0.0) for name, values in pairs.items()}
@@ -154,8 +155,8 @@ def differences(runs: list[kit.Run]) -> plt.Figure | None:
         figure,
         f"Surely better than {name_of(methods_of(run, 'permuted')[0])} at the end: {verdicts[0]} "
         f"methods when pixels change, {verdicts[1]} when labels do",
-        f"{plotting.provenance([run])}; accuracy before learning, last tenth of tasks; bars: 95 % "
-        "intervals of paired differences (t); filled: p < 0.05 after Holm for the panel",
+        f"{plotting.provenance([run])}; last tenth of the tasks; left: test images, right: before "
+        "learning; bars: 95 % intervals of paired differences (t); filled: p < 0.05 after Holm",
     )
     return figure
 
@@ -213,7 +214,7 @@ def turnover_rate(runs: list[kit.Run]) -> plt.Figure | None:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.8))
     tenth = max(1, len(next(iter(scores.values()))[0]) // TENTH)
-    best = {}
+    best, named = {}, []
     for kind, members in groups.items():
         shade = colour("division" if kind == "division" else "continual_backprop")
         rates = [rate for rate, _ in members]
@@ -225,9 +226,7 @@ def turnover_rate(runs: list[kit.Run]) -> plt.Figure | None:
         for axis, values in zip(axes, (late, early - late), strict=True):
             mean = plotting.band(axis, rates, values, colour=shade)
             axis.plot(rates, mean, "o", color=shade)
-        last = (early - late).mean(0)[-1]
-        axes[1].annotate(f" {kind}", (rates[-1], last), color=shade, va="center",
-                         annotation_clip=False)  # fmt: skip
+        named.append((rates[-1], (early - late).mean(0)[-1], kind, shade))
     for axis, title, part in (
         (axes[0], "accuracy before learning,\nlast tenth of tasks (%)", 0),
         (axes[1], "plasticity lost (points)", 1),
@@ -242,10 +241,11 @@ def turnover_rate(runs: list[kit.Run]) -> plt.Figure | None:
             axis.axhline(level, color="black", ls=":", lw=1.5)
             axis.annotate("no turnover", (axis.get_xlim()[0], level), xytext=(3, 3),
                           textcoords="offset points", fontsize=9.5)  # fmt: skip
+    plotting.label_ends(axes[1], named)
     plotting.headline(
         figure,
-        "The best rate of turnover lies between too few and too many deaths: "
-        + ", ".join(f"{kind} {rate:g}" for kind, rate in best.items()),
+        "The rate of turnover that keeps most accuracy: "
+        + ", ".join(f"{rate:g} for {kind}" for kind, rate in best.items()),
         f"{plotting.provenance([run])}; half as many tasks as in the main comparison; bands are "
         "one standard error",
     )
@@ -284,8 +284,8 @@ def runaway(runs: list[kit.Run]) -> plt.Figure | None:
              for name in ("runaway", kept)}  # fmt: skip
     plotting.headline(
         figure,
-        f"Clones of the best unit blow up where noise adds to the norm: weights of "
-        f"{final['runaway']:.2g} against {final[kept]:.2g}",
+        f"Weights reach {final['runaway']:.2g} where the best unit divides and noise adds to the "
+        f"norm of daughters, {final[kept]:.2g} where they keep it",
         f"{plotting.provenance([run])}; bands are one standard error",
     )
     return figure
@@ -317,8 +317,9 @@ def age_pyramid(runs: list[kit.Run]) -> plt.Figure | None:
         every = np.concatenate([row[row >= 0] for row in mine])
         medians.append(float(np.median(every)))
         axis.axhline(medians[-1], color="black", ls=":", lw=1.5)
-        axis.annotate(f"median {medians[-1]:,.0f}", (axis.get_xlim()[1], medians[-1]), ha="right",
-                      xytext=(0, 4), textcoords="offset points")  # fmt: skip
+        x, side = (0.98, "right") if axis is axes[1] else (0.02, "left")
+        axis.annotate(f"median {medians[-1]:,.0f}", (x, medians[-1]), ha=side, xytext=(0, 4),
+                      xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
         axis.set_title(name_of(name), color=colour(name))
         axis.set_xlabel("units of the middle layer (%)")
     axes[0].invert_xaxis()

@@ -27,6 +27,8 @@ DATASETS = ("digits", "mini", "FashionMNIST", "MNIST", "KMNIST")  # the first ne
 SEEDS = (0, 1, 2, 3, 4)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
 MAIN = "permuted"  # the stream by which ideas are judged; `labels` is scored where it is there
+STUDY = "turnover"  # for the figures alone
+PAIRED = ("backprop", "continual_backprop")  # the differences to these have an error of their own
 POOLED = 14  # pixels to a side: larger images are averaged over 2x2
 
 POINTS = "points of accuracy"
@@ -112,7 +114,7 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
         "test_plasticity_lost": test[0, 0] - test[0, 1] * whole,
     }
     for key in sorted(outcome):
-        if key.startswith("online_"):
+        if key.startswith("online_") and key != f"online_{STUDY}":
             metrics |= online_metrics(outcome, truth, key.removeprefix("online_"))
     end = dict(zip(measures.NAMES, outcome[f"health_{MAIN}"][0, -1], strict=True))
     metrics |= {
@@ -129,6 +131,8 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
     }
     for m, name in enumerate(names[1:], start=1):
         metrics[f"{name}_test_accuracy"] = test[m, 1] * whole
+        if name in PAIRED:
+            metrics[f"minus_{name}_test"] = (test[0, 1] - test[m, 1]) * whole
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -183,10 +187,9 @@ def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) ->
 
 
 def online_metrics(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> dict[str, float]:
-    """Area under the curve, late level and plasticity lost; of all but the first what differs most.
+    """Area under the curve, late level and plasticity lost on a stream, of the first method.
 
-    Paired differences of the first method to plain and to continual backpropagation come as metrics
-    of their own, so that they have a standard error over seeds.
+    The others have their late level alone; of the main stream their test accuracies serve.
     """
     names, scores = method_names(outcome, name), online_scores(outcome, truth, name)
     first, last = streams.ends(scores.shape[1])
@@ -196,11 +199,11 @@ def online_metrics(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -
         f"late_{name}": late[0],
         f"lost_{name}": early[0] - late[0],
     }
-    for m, other in enumerate(names):
-        if m > 0:
+    for m, other in enumerate(names[1:], start=1):
+        if name != MAIN:
             metrics[f"{other}_late_{name}"] = late[m]
-        if other == "backprop" and m > 0:
+            if other in PAIRED:
+                metrics[f"minus_{other}_{name}"] = late[0] - late[m]
+        if other == "backprop":
             metrics[f"backprop_lost_{name}"] = early[m] - late[m]
-        if other in ("backprop", "continual_backprop") and m > 0:
-            metrics[f"minus_{other}_{name}"] = late[0] - late[m]
     return metrics
