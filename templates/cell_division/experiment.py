@@ -115,7 +115,7 @@ class LivingLayers(Population):
         super().__init__(networks, adam, decay)
         self.methods = methods
         self.seeds = len(networks.chance) // len(methods)
-        self.owed = torch.zeros(2, len(networks.chance), len(self.units))    # deaths, births
+        self.owed = torch.zeros(2, len(networks.chance), len(self.units), device=networks.device)
         for m, method in enumerate(self.methods):
             who = self.rows(m)
             for units in self.units:
@@ -127,7 +127,7 @@ class LivingLayers(Population):
 
     def rows(self, m: int) -> Tensor:
         """The rows of method `m`, one for each seed."""
-        return torch.arange(m * self.seeds, (m + 1) * self.seeds)
+        return torch.arange(m * self.seeds, (m + 1) * self.seeds, device=self.networks.device)
 
     def tick(self) -> None:
         """Deaths and births, to be called after each step; there are some every TICK steps."""
@@ -142,7 +142,7 @@ class LivingLayers(Population):
         units, who = self.units[layer], self.rows(m)
         if method.dies == "energy":
             self.feed(layer, who, method)
-        self.owed[0, who, layer] += method.turnover * TICK * units.alive[who].sum(1).cpu()
+        self.owed[0, who, layer] += method.turnover * TICK * units.alive[who].sum(1)
         self.owed[1, who, layer] += method.growth * TICK * units.alive.shape[1]
         for _ in range(units.alive.shape[1]):
             dying, slot = self.doomed(layer, who, method)
@@ -216,7 +216,7 @@ class LivingLayers(Population):
         """Slot (n,) of the unit that divides into `slot`: grown up if any is, and another one."""
         units = self.units[layer]
         may = units.alive[who] > 0
-        may[torch.arange(len(who)), slot] = False
+        may.scatter_(1, slot[:, None], False)
         grown = may & (self.age(layer, who) >= method.maturity)
         may = torch.where(grown.any(1, keepdim=True), grown, may)
         if method.dies == "energy":
@@ -253,8 +253,8 @@ class LivingLayers(Population):
         """Fill empty slots by division or with newborn; the mothers' slots (n,), or NEWBORN."""
         mother = torch.full_like(slot, NEWBORN)
         chance = self.networks.uniform(who)
-        divides = (chance.cpu() + 1) / 2 < method.division
-        divides &= self.units[layer].alive[who].sum(1).cpu() > 0
+        divides = (chance + 1) / 2 < method.division
+        divides &= self.units[layer].alive[who].sum(1) > 0
         if divides.any():
             mother[divides] = self.parent(layer, who[divides], slot[divides], method)
             self.divide(layer, who[divides], mother[divides], slot[divides], method)
