@@ -454,6 +454,33 @@ def test_convolution_is_that_of_torch(modules: dict[str, ModuleType]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------
+# The trouble is there
+
+
+def test_plain_backpropagation_loses_its_plasticity(
+    e: ModuleType, modules: dict[str, ModuleType], data: kit.Images
+) -> None:
+    """Sixty short tasks and a high learning rate: only a fresh network learns the last."""
+    streams, remedy = modules["streams"], modules["peers"].Remedy(reset=True)
+    stream = replace(streams.make("permuted", data), tasks=60)
+    methods = (e.Method("backprop"), e.Method("reset", remedy=remedy))
+    record = e.learn(
+        e.Course("permuted", 1e-2), stream, e.Config(methods=methods, width=32), data, [0, 1, 2]
+    )
+    right = np.array([
+        [(mine == stream.targets(seed, task)).mean()
+         for task, mine in enumerate(record.values(s)["online_permuted"][m])]
+        for m in range(2) for s, seed in enumerate([0, 1, 2])
+    ]).reshape(2, 3, 60)  # fmt: skip
+    early, late = right[..., :6].mean(2), right[..., -6:].mean(2)
+    assert (early[0] > 0.3).all()
+    assert (late[0] < 0.6 * early[0]).all()
+    assert (late[1] > late[0] + 0.1).all()
+    dormant = [record.values(s)["health_permuted"][0, :, 0] for s in range(3)]
+    assert all(shares[-1] > shares[0] for shares in dormant)
+
+
+# ------------------------------------------------------------------------------------------------
 # One batch is as good as one after another
 
 
@@ -470,12 +497,12 @@ def test_seeds_and_methods_do_not_touch_each_other(
     """All methods and seeds in one batch, against each alone, in float64, life and all."""
     config = short(e)
     stream = replace(modules["streams"].make("permuted", data), tasks=2)
-    together = e.learn(config.courses[0], config, stream, data, [0, 3]).living
+    together = e.learn(config.courses[0], stream, config, data, [0, 3]).living
     assert together.births.sum() > 50
     count = len(config.methods)
     for m in range(count):
         alone_config = replace(config, methods=(config.methods[m],))
-        alone = e.learn(config.courses[0], alone_config, stream, data, [3]).living
+        alone = e.learn(config.courses[0], stream, alone_config, data, [3]).living
         for one, all_of in zip(alone.networks.weights, together.networks.weights, strict=True):
             assert (one[0] - all_of[2 * m + 1]).abs().max() < 1e-9, config.methods[m].name
         assert alone.births[0] == together.births[2 * m + 1]
@@ -488,7 +515,7 @@ def test_every_stream_can_be_learned(
     config = short(e)
     course = e.Course(name, 0.05, sgd=True)
     stream = modules["streams"].make(name, data)
-    record = e.learn(course, config, stream, data, [0])
+    record = e.learn(course, stream, config, data, [0])
     curves = kit.Curves()
     record.draw(0, curves)
     series = curves.as_dict()[f"{name} backprop"]["values"]
@@ -501,7 +528,7 @@ def test_channels_live_as_well(
 ) -> None:
     config = short(e, channels=4)
     stream = replace(modules["streams"].make("permuted", data), tasks=2)
-    population = e.learn(config.courses[0], config, stream, data, [0]).living
+    population = e.learn(config.courses[0], stream, config, data, [0]).living
     assert {event[2] for event in population.events} == {0, 1, 2}
 
 

@@ -11,6 +11,7 @@ Run:      python experiment.py --out_dir run_0     (add --smoke for a check in s
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import streams
@@ -114,20 +115,15 @@ class LivingLayers(Population):
         """Populate the slots as each method wants it."""
         super().__init__(networks, adam, decay)
         self.methods = methods
-        self.seeds = len(networks.chance) // len(methods)
         self.owed = torch.zeros(2, len(networks.chance), len(self.units), device=networks.device)
         for m, method in enumerate(self.methods):
-            who = self.rows(m)
+            who = networks.rows(m)
             for units in self.units:
                 slots = units.alive.shape[1]
                 units.alive[who, max(1, round(method.units * slots)):] = 0
                 if method.dies == "age":                    # of all ages from the first step on
                     drawn = networks.uniform(who, slots).abs()
                     units.lifetime[who] = drawn * 1.33 / method.turnover
-
-    def rows(self, m: int) -> Tensor:
-        """The rows of method `m`, one for each seed."""
-        return torch.arange(m * self.seeds, (m + 1) * self.seeds, device=self.networks.device)
 
     def tick(self) -> None:
         """Deaths and births, to be called after each step; there are some every TICK steps."""
@@ -139,7 +135,7 @@ class LivingLayers(Population):
 
     def live(self, layer: int, m: int, method: Method) -> None:
         """Deaths and births in one layer of the networks of method `m`."""
-        units, who = self.units[layer], self.rows(m)
+        units, who = self.units[layer], self.networks.rows(m)
         if method.dies == "energy":
             self.feed(layer, who, method)
         self.owed[0, who, layer] += method.turnover * TICK * units.alive[who].sum(1)
@@ -338,7 +334,7 @@ class LivingLayers(Population):
 
 
 def learn(
-    course: Course, config: Config, stream: streams.Stream, data: kit.Images, seeds: list[int]
+    course: Course, stream: streams.Stream, config: Config, data: kit.Images, seeds: list[int]
 ) -> Record:
     """Train all methods and seeds on a stream: predict each batch, then learn from it."""
     methods = course.methods or config.methods
@@ -379,13 +375,14 @@ def learn(
 
 
 def train(config: Config, data: kit.Images, seeds: list[int]) -> list[kit.Outcome]:
-    """One outcome per seed; all seeds and methods are trained together, one stream at a time."""
+    """One outcome per seed; seeds and methods are trained together, streams one on each core."""
     started = time.perf_counter()
     curves = [kit.Curves() for _ in seeds]
     values: list[dict[str, torch.Tensor | float]] = [{} for _ in seeds]
-    for course in config.courses:
-        stream = streams.make(course.stream, data, config.length)
-        record = learn(course, config, stream, data, seeds)
+    every = [streams.make(course.stream, data, config.length) for course in config.courses]
+    with ThreadPoolExecutor(kit.threads(), "", torch.set_num_threads, (1,)) as pool:
+        records = pool.map(lambda *of: learn(*of, config, data, seeds), config.courses, every)
+    for record in records:
         for s in range(len(seeds)):
             values[s] |= record.values(s)
             record.draw(s, curves[s])

@@ -49,6 +49,7 @@ class Networks:
             channels: slots of a convolution before the hidden layers; 0: there is none.
             device: where to compute.
         """
+        self.seeds = len(seeds)
         self.side = round(inputs**0.5) if channels else 0
         if channels and self.side**2 != inputs:
             raise ValueError(f"{inputs} inputs are no square image, as a convolution needs")
@@ -74,6 +75,10 @@ class Networks:
     def parameters(self) -> list[Tensor]:
         """Weights, then biases."""
         return [*self.weights, *self.biases]
+
+    def rows(self, m: int) -> Tensor:
+        """The rows of method `m`, one for each seed."""
+        return torch.arange(m * self.seeds, (m + 1) * self.seeds, device=self.device)
 
     def uniform(self, who: Tensor, *shape: int) -> Tensor:
         """Numbers (n, *shape) between -1 and 1 for rows `who`, each from the row's generator."""
