@@ -299,7 +299,7 @@ class LivingLayers(Population):
         fresh = networks.uniform(who, looks.shape[2]) * bound
         if method.gradmax:          # Evci et al. 2022: see where its outgoing gradient is largest
             wanted = self.signals[layer + 1][who].mT @ self.seen[layer][who]    # (n, next, inputs)
-            look = torch.linalg.svd(wanted.nan_to_num(), full_matrices=False).Vh[:, 0]
+            look = torch.linalg.svd(wanted.nan_to_num(0.0, 1.0, -1.0), full_matrices=False).Vh[:, 0]
             heard = self.seen[layer][who] @ look[:, :, None]                    # (n, B, 1)
             side = torch.where(heard.relu().sum((1, 2)) >= (-heard).relu().sum((1, 2)), 1.0, -1.0)
             fresh = look * (side * fresh.norm(dim=1))[:, None]

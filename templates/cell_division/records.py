@@ -42,9 +42,7 @@ class Record:
         self.images = {
             part: streams.pixels(getattr(data, f"{part}_images")) for part in ("val", "test")
         }
-        first, last = streams.ends(stream.tasks)
-        tasks = list(range(stream.tasks))
-        self.examined = sorted({*tasks[first], *tasks[last]})
+        self.examined = streams.examined(stream.tasks)
         self.held_out: dict[str, list[Array]] = {"val": [], "test": []}
         logs = torch.linspace(0, stream.tasks - 1, min(config.logs, stream.tasks))
         self.logged = [round(task) for task in logs.tolist()]
@@ -149,7 +147,7 @@ class Record:
     def values(self, s: int) -> dict[str, Array]:
         """The arrays of seed number `s`, named `<what>_<stream>`; see score.py."""
         stream, living, count = self.stream, self.living, len(self.seeds)
-        shape = (len(self.methods), stream.tasks, stream.steps, streams.BATCH)
+        online = self.online(s)
         names = ",".join(self.methods).encode()
         mine = [event for event in living.events if event[1] == s and event[2] == self.layer]
         inside = [event for event in mine if event[0] - 1 in self.window]
@@ -157,7 +155,8 @@ class Record:
         ages = torch.where(units.alive > 0, self.living.now - units.born, -1.0)
         found = {
             "methods": np.frombuffer(names, dtype=np.uint8),
-            "online": self.predicted[:, s].reshape(shape),
+            "online": online[0],  # of the first method in all tasks (tasks, steps, BATCH)
+            "ends": online[:, self.examined],  # of all in the first and last (M, ., steps, BATCH)
             "health": np.stack(self.health, axis=2)[:, s],  # (M, logs, quantities)
             "logged": np.array(self.logged),
             "clones": np.stack(self.clones)[:, s],  # (tasks, W)
@@ -176,14 +175,17 @@ class Record:
             **{f"{name}_{stream.name}": array for name, array in found.items()},
         }
 
+    def online(self, s: int) -> Array:
+        """Predictions before learning (M, tasks, steps, BATCH) of seed number `s`."""
+        return self.predicted[:, s].reshape(len(self.methods), self.stream.tasks, -1, streams.BATCH)
+
     def _per_method(self, values: Tensor) -> Array:
         """Values (N,) as (M, S)."""
         return values.view(len(self.methods), len(self.seeds)).numpy().astype(np.float32)
 
     def draw(self, s: int, curves: kit.Curves) -> None:
         """Add online accuracy (%), or error, per task of each method to the curves of a seed."""
-        shape = (len(self.methods), self.stream.tasks, self.stream.steps, streams.BATCH)
-        predicted = self.predicted[:, s].reshape(shape)
+        predicted = self.online(s)
         for task in range(self.stream.tasks):
             target = self.stream.targets(self.seeds[s], task)
             for name, mine in zip(self.methods, predicted[:, task], strict=True):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -106,7 +107,7 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
     names = method_names(outcome, MAIN)
     # A run of fewer tasks than the stream has by rule has not learned the last ones: it gets
     # nothing right there, so that nobody gains by stopping early.
-    whole = outcome[f"online_{MAIN}"].shape[1] >= streams.standard_tasks(MAIN, truth.name)
+    whole = len(outcome[f"online_{MAIN}"]) >= streams.standard_tasks(MAIN, truth.name)
     test, val = (held_out_accuracy(outcome, truth, part) for part in ("test", "val"))
     metrics = {
         "test_accuracy": test[0, 1] * whole,
@@ -126,7 +127,7 @@ def score(outcome: Mapping[str, np.ndarray], truth: Truth) -> dict[str, float]:
         "lineage_depth": end["generation"],
         "units_used": outcome[f"units_used_{MAIN}"][0],
         "event_change": 100 * outcome[f"change_{MAIN}"][0],
-        "tasks": outcome[f"online_{MAIN}"].shape[1],
+        "tasks": len(outcome[f"online_{MAIN}"]),
         "train_seconds": outcome["train_seconds"],
     }
     for m, name in enumerate(names[1:], start=1):
@@ -151,9 +152,8 @@ def held_out_accuracy(
     """
     labels = truth.test_labels if part == "test" else truth.val_labels
     predicted = outcome[f"{part}_{stream}"]
-    count, tasks = outcome[f"online_{stream}"].shape[:2]
-    first, last = streams.ends(tasks)
-    examined = sorted({*range(tasks)[first], *range(tasks)[last]})
+    count, tasks = len(method_names(outcome, stream)), len(outcome[f"online_{stream}"])
+    examined, first = streams.examined(tasks), streams.ends(tasks)[0]
     if predicted.shape != (count, len(examined), len(labels)):
         raise kit.KitError(
             f"{part}_{stream} has shape {predicted.shape}; for {tasks} tasks it must be "
@@ -163,27 +163,49 @@ def held_out_accuracy(
     return np.stack([right[:, : first.stop].mean(1), right[:, -first.stop :].mean(1)], axis=1)
 
 
-def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> np.ndarray:
-    """Online accuracy in %, or squared error of the regression, per method and task (M, tasks).
+def whole_stream(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> np.ndarray:
+    """Online accuracy in % of the first method (tasks,), or squared error of the regression.
 
     Raises:
         kit.KitError: there are not as many predictions as the stream has batches.
     """
     predicted = outcome[f"online_{name}"]
-    tasks = predicted.shape[1]
-    stream = streams.make(name, truth.data, tasks / streams.standard_tasks(name, truth.name))
-    expected = (len(method_names(outcome, name)), stream.tasks, stream.steps, streams.BATCH)
-    if predicted.shape != expected:
-        raise kit.KitError(
-            f"online_{name} has shape {predicted.shape}, not {expected}: methods, tasks, steps, "
-            "examples of a batch"
-        )
-    seed = int(outcome["stream_seed"][0])
-    targets = [stream.targets(seed, task) for task in range(tasks)]
+    stream, seed = _stream(outcome, truth, name), int(outcome["stream_seed"][0])
+    _demand(f"online_{name}", predicted, (stream.tasks, stream.steps, streams.BATCH))
+    tasks = range(stream.tasks)
     return np.array([
-        [streams.online_score(stream, mine[task], targets[task]) for task in range(tasks)]
+        streams.online_score(stream, predicted[task], stream.targets(seed, task)) for task in tasks
+    ])  # fmt: skip
+
+
+def online_scores(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> np.ndarray:
+    """The same of all methods, mean of the first and of the last tenth of the tasks (M, 2).
+
+    Raises:
+        kit.KitError: there are not as many predictions as these tasks have batches.
+    """
+    predicted = outcome[f"ends_{name}"]
+    stream, seed = _stream(outcome, truth, name), int(outcome["stream_seed"][0])
+    tasks, count = streams.examined(stream.tasks), len(method_names(outcome, name))
+    _demand(f"ends_{name}", predicted, (count, len(tasks), stream.steps, streams.BATCH))
+    targets = [stream.targets(seed, task) for task in tasks]
+    scores = np.array([
+        [streams.online_score(stream, *pair) for pair in zip(mine, targets, strict=True)]
         for mine in predicted
     ])  # fmt: skip
+    tenth = streams.ends(stream.tasks)[0].stop
+    return np.stack([scores[:, :tenth].mean(axis=1), scores[:, -tenth:].mean(axis=1)], axis=1)
+
+
+def _stream(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> Any:
+    """The stream over the truth's data, of as many tasks as the outcome has."""
+    tasks = len(outcome[f"online_{name}"])
+    return streams.make(name, truth.data, tasks / streams.standard_tasks(name, truth.name))
+
+
+def _demand(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise kit.KitError(f"{name} has shape {array.shape}, not {shape}; see records.py")
 
 
 def online_metrics(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -> dict[str, float]:
@@ -191,11 +213,9 @@ def online_metrics(outcome: Mapping[str, np.ndarray], truth: Truth, name: str) -
 
     The others have their late level alone; of the main stream their test accuracies serve.
     """
-    names, scores = method_names(outcome, name), online_scores(outcome, truth, name)
-    first, last = streams.ends(scores.shape[1])
-    early, late = scores[:, first].mean(axis=1), scores[:, last].mean(axis=1)
+    names, (early, late) = method_names(outcome, name), online_scores(outcome, truth, name).T
     metrics = {
-        f"online_{name}": scores[0].mean(),
+        f"online_{name}": whole_stream(outcome, truth, name).mean(),
         f"late_{name}": late[0],
         f"lost_{name}": early[0] - late[0],
     }

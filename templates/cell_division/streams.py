@@ -48,6 +48,12 @@ def ends(tasks: int) -> tuple[slice, slice]:
     return slice(0, tenth), slice(tasks - tenth, tasks)
 
 
+def examined(tasks: int) -> list[int]:
+    """The numbers of the tasks in the first and the last tenth, in order."""
+    first, last = ends(tasks)
+    return sorted({*range(tasks)[first], *range(tasks)[last]})
+
+
 @dataclass(frozen=True)
 class Stream:
     """One kind of stream over one data set.
