@@ -102,6 +102,7 @@ class Config:
     window: int = 320            # steps in mid-stream whose every activity and event is kept
 
 
+BY_RATE = ("utility", "random")  # ways to die so and so often; the others have their own time
 TICK = 10                        # steps between two looks at who dies and who divides
 ENERGY_TO_DIVIDE, MOST_ENERGY = 2.0, 4.0     # a unit is born with 1; division halves it
 
@@ -115,7 +116,10 @@ class LivingLayers(Population):
         """Populate the slots as each method wants it; `owed` are parts of deaths and of births."""
         super().__init__(networks, adam, decay)
         self.methods = methods
-        self.owed = torch.zeros(2, len(networks.chance), len(self.units), device=networks.device)
+        self.slots = torch.tensor(networks.slots, device=networks.device)               # (L,)
+        rates = torch.tensor([(m.turnover * (m.dies in BY_RATE), m.growth) for m in methods])
+        self.rates = rates.T.repeat_interleave(networks.seeds, 1)[..., None].to(self.slots.device)
+        self.owed = torch.zeros(2, len(networks.chance), len(self.units)).to(self.rates)
         for m, method in enumerate(self.methods):
             who = networks.rows(m)
             for units in self.units:
@@ -127,30 +131,30 @@ class LivingLayers(Population):
 
     def tick(self) -> None:
         """Deaths and births, to be called after each step; there are some every TICK steps."""
-        if self.now % TICK == 0:
-            for m, method in enumerate(self.methods):
-                if method.dies or method.growth:
-                    for layer in range(len(self.units)):
-                        self.live(layer, m, method)
+        if self.now % TICK:
+            return
+        alive = torch.stack([units.alive.sum(1) for units in self.units], dim=1)        # (N, L)
+        self.owed += self.rates * TICK * torch.stack([alive, self.slots.expand_as(alive)])
+        due = (self.owed >= 1).any(0).view(len(self.methods), -1, len(self.units)).any(1).tolist()
+        for m, method in enumerate(self.methods):
+            for layer in range(len(self.units)):
+                if due[m][layer] or method.dies in ("age", "energy", "dormant"):
+                    self.live(layer, m, method)
 
     def live(self, layer: int, m: int, method: Method) -> None:
         """Deaths and births in one layer of the networks of method `m`."""
         units, who = self.units[layer], self.networks.rows(m)
         if method.dies == "energy":
             self.feed(layer, who, method)
-        self.owed[0, who, layer] += method.turnover * TICK * units.alive[who].sum(1)
-        self.owed[1, who, layer] += method.growth * TICK * units.alive.shape[1]
         for _ in range(units.alive.shape[1]):
             dying, slot = self.doomed(layer, who, method)
             if not len(dying):
                 break
             age = self.now - units.born[dying, slot]
             self.bury(layer, dying, slot, method)
-            if method.dies == "energy":                     # births are paid for, see below
-                self.record(layer, dying, slot, torch.full_like(slot, NOBODY), age)
-            else:
-                mother = self.bear(layer, dying, slot, method)
-                self.record(layer, dying, slot, mother, age)
+            mother = (torch.full_like(slot, NOBODY) if method.dies == "energy"  # see `grow`
+                      else self.bear(layer, dying, slot, method))
+            self.record(layer, dying, slot, mother, age)
         self.grow(layer, who, method)
 
     # --------------------------------------------------------------------------------------------
@@ -174,8 +178,7 @@ class LivingLayers(Population):
 
     def doomed(self, layer: int, who: Tensor, method: Method) -> tuple[Tensor, Tensor]:
         """Rows (n,) in which a unit has to die now, and its slot (n,): at most one for each row."""
-        by_rate = method.dies in ("utility", "random")
-        if by_rate:
+        if method.dies in BY_RATE:
             who = who[self.owed[0, who, layer] >= 1]
             self.owed[0, who, layer] -= 1
         elif method.dies == "dormant" and self.now % method.period:
@@ -198,7 +201,7 @@ class LivingLayers(Population):
             key = activity - method.dormant * activity.sum(1, keepdim=True) / alive.sum(1)[:, None]
         if method.dies not in ("age", "energy"):
             may &= self.age(layer, who) >= method.maturity
-        if not by_rate:
+        if method.dies not in BY_RATE:
             may &= (key <= 0) & (alive.sum(1, keepdim=True) > 1)
         slot = torch.where(may, key, math.inf).argmin(1)
         return who[may.any(1)], slot[may.any(1)]
@@ -248,9 +251,8 @@ class LivingLayers(Population):
     def bear(self, layer: int, who: Tensor, slot: Tensor, method: Method) -> Tensor:
         """Fill empty slots by division or with newborn; the mothers' slots (n,), or NEWBORN."""
         mother = torch.full_like(slot, NEWBORN)
-        chance = self.networks.uniform(who)
-        divides = (chance + 1) / 2 < method.division
-        divides &= self.units[layer].alive[who].sum(1) > 0
+        chance = (self.networks.uniform(who) + 1) / 2
+        divides = (chance < method.division) & (self.units[layer].alive[who].sum(1) > 0)
         if divides.any():
             mother[divides] = self.parent(layer, who[divides], slot[divides], method)
             self.divide(layer, who[divides], mother[divides], slot[divides], method)
@@ -260,8 +262,7 @@ class LivingLayers(Population):
         units.alive[who, slot] = 1
         units.born[who, slot] = self.now
         units.activity[who, slot] = 0
-        lifetime = (1 + 0.33 * self.networks.uniform(who)) / method.turnover
-        units.lifetime[who, slot] = lifetime
+        units.lifetime[who, slot] = (1 + 0.33 * self.networks.uniform(who)) / method.turnover
         return mother
 
     def divide(self, layer: int, who: Tensor, mother: Tensor, slot: Tensor, method: Method) -> None:
@@ -295,8 +296,7 @@ class LivingLayers(Population):
         """A unit with fresh incoming weights that says nothing yet, and founds a clone."""
         units, networks = self.units[layer], self.networks
         looks = networks.incoming(layer)
-        bound = networks.bounds[layer]
-        fresh = networks.uniform(who, looks.shape[2]) * bound
+        fresh = networks.uniform(who, looks.shape[2]) * networks.bounds[layer]
         if method.gradmax:          # Evci et al. 2022: see where its outgoing gradient is largest
             wanted = self.signals[layer + 1][who].mT @ self.seen[layer][who]    # (n, next, inputs)
             look = torch.linalg.svd(wanted.nan_to_num(0.0, 1.0, -1.0), full_matrices=False).Vh[:, 0]
@@ -357,7 +357,8 @@ def learn(
             outputs, before, after = networks.forward(x)
             record.predictions(outputs)
             losses = streams.loss(stream, outputs, y)                       # (N,)
-            wanted = [*networks.parameters, *before, outputs]
+            signals = [*before, outputs] if any(method.gradmax for method in methods) else []
+            wanted = [*networks.parameters, *signals]
             gradients = torch.autograd.grad(losses.sum(), wanted)
             own = gradients[: len(networks.parameters)]
             remedies.penalise(own)
