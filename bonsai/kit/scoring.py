@@ -53,13 +53,15 @@ class Scorer:
         """The metrics of one seed: those of `score.py`, then every other number of the outcome.
 
         So an experiment reports a number of its own (a sparsity, a count) by adding it to its
-        `Outcome`.
+        `Outcome`. To these values `score` finds the seed added, under the name "seed": what a
+        seed decides beside the experiment, such as who is tested on what, is not taken on trust.
 
         Raises:
             KitError: a value is missing, a shape is wrong, or a metric is not a finite number.
         """
+        known = {**values, "seed": np.asarray(seed)}
         try:
-            metrics = {name: float(value) for name, value in self.score(values, truth).items()}
+            metrics = {name: float(value) for name, value in self.score(known, truth).items()}
         except KitError:
             raise
         except KeyError as error:
