@@ -1,0 +1,202 @@
+"""Frozen: the users, what each of them sees, and which of their images are for what.
+
+A user is a small world: some of the classes (`subset`), all classes in a handwriting or light of
+their own (`style`), or both. Everyone has unlabelled images to adapt to, others to watch while
+pruning, others for choices (`val`), and test images; all four come from different images, and the
+base networks are trained on yet others. Test labels stay with `People`; `train` never gets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bonsai import kit
+
+CONDITIONS = ("subset", "style", "both")
+CLASS_COUNTS = (2, 3, 5)  # classes of a user with a subset; users take turns
+BASE_IMAGES = 20_000  # at most, and at most two thirds of the training images; users get the rest
+SPLIT_SEED = 2602  # which images the base networks get is the same for every seed
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many users of each condition a seed has, and how many images each of them.
+
+    Attributes:
+        users: users of each condition.
+        unlabelled: images that may be adapted to; methods take the first hundred by default.
+        watch: further unlabelled images, to decide when to stop.
+        test: the user's own images that are scored.
+        off: images that are not of the user's kind, to see what was forgotten.
+        val: the user's own images for choices between methods.
+    """
+
+    users: int = 20
+    unlabelled: int = 1000
+    watch: int = 50
+    test: int = 150
+    off: int = 50
+    val: int = 80
+
+    @property
+    def shown(self) -> int:
+        """Images that a network answers for a user: test, off, val."""
+        return self.test + self.off + self.val
+
+
+SMOKE = Sizes(users=3, unlabelled=40, watch=10, test=20, off=10, val=10)
+
+
+@dataclass(frozen=True)
+class Users:
+    """The users of one seed and condition; images are (U, n, channels, height, width), 0 to 1.
+
+    Attributes:
+        condition: one of `CONDITIONS`.
+        unlabelled: images to adapt to.
+        labels: (U, n) theirs, for the references that are allowed labels, and for nothing else.
+        watch: further unlabelled images.
+        shown: test, off and val images, in this order, without labels.
+    """
+
+    condition: str
+    unlabelled: Tensor
+    labels: Tensor
+    watch: Tensor
+    shown: Tensor
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.unlabelled)
+
+
+class People:
+    """A data set as a population that users are drawn from.
+
+    Attributes:
+        name: the data set's name.
+        classes: names of the classes.
+        sizes: how many users, how many images.
+        base_images: (B, channels, height, width) uint8, for training the base networks.
+        base_labels: (B,) int64.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        classes: tuple[str, ...],
+        parts: dict[str, tuple[np.ndarray, np.ndarray]],
+        sizes: Sizes,
+    ) -> None:
+        """Split `parts`: images (N, h, w) or (N, c, h, w) uint8 and labels of train, val, test."""
+        self.name, self.classes, self.sizes = name, classes, sizes
+        images, labels = {}, {}
+        for part, (pixels, of_part) in parts.items():
+            images[part] = pixels if pixels.ndim == 4 else pixels[:, None]
+            labels[part] = of_part
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(images["train"]))
+        cut = min(BASE_IMAGES, 2 * len(order) // 3)
+        base, pool = order[:cut], order[cut:]
+        self.base_images = torch.from_numpy(images["train"][base])
+        self.base_labels = torch.from_numpy(labels["train"][base])
+        self._images = {"pool": images["train"][pool], "val": images["val"], "test": images["test"]}
+        self._labels = {"pool": labels["train"][pool], "val": labels["val"], "test": labels["test"]}
+
+    def users(self, seed: int, condition: str) -> Users:
+        """The users of a seed and condition, with their images, on the kit's device."""
+        sizes = self.sizes
+        rows: dict[str, list[Tensor]] = {"unlabelled": [], "watch": [], "shown": []}
+        labels = []
+        for user in range(sizes.users):
+            chosen = self._draw(seed, condition, user)
+            pool = self._pixels("pool", chosen["pool"])
+            own = torch.cat([pool, self._pixels("test", chosen["test"]),
+                             self._pixels("val", chosen["val"])])  # fmt: skip
+            if condition != "subset":
+                generator = torch.Generator().manual_seed(_number(seed, condition, user))
+                own = restyle(own, generator, turn="Speech" not in self.name)
+            pool, test, val = own.split([len(pool), sizes.test, sizes.val])
+            off = self._pixels("test", chosen["off"])
+            rows["unlabelled"].append(pool[: sizes.unlabelled])
+            rows["watch"].append(pool[sizes.unlabelled :])
+            rows["shown"].append(torch.cat([test, off, val]))
+            of_pool = self._labels["pool"][chosen["pool"]]
+            labels.append(torch.from_numpy(of_pool[: sizes.unlabelled]))
+        there = kit.device()
+        stacked = {name: torch.stack(parts).to(there) for name, parts in rows.items()}
+        return Users(condition=condition, labels=torch.stack(labels).to(there), **stacked)
+
+    def truth(self, seed: int, condition: str) -> dict[str, np.ndarray]:
+        """Labels (U, n) of the `test`, `off` and `val` images; for score.py and figures alone."""
+        drawn = [self._draw(seed, condition, user) for user in range(self.sizes.users)]
+        sources = {"test": "test", "off": "test", "val": "val"}
+        return {
+            part: np.stack([self._labels[source][chosen[part]] for chosen in drawn])
+            for part, source in sources.items()
+        }
+
+    def class_counts(self) -> np.ndarray:
+        """How many classes each user (U,) of `subset` and `both` has."""
+        return np.resize(np.minimum(CLASS_COUNTS, len(self.classes) - 1), self.sizes.users)
+
+    def _draw(self, seed: int, condition: str, user: int) -> dict[str, np.ndarray]:
+        """Which images a user gets: indices into the pool, the test and the validation images."""
+        rng = np.random.default_rng([_number(seed, condition, user), 1])
+        sizes, everything = self.sizes, np.arange(len(self.classes))
+        own = everything
+        if condition != "style":
+            own = rng.choice(everything, self.class_counts()[user], replace=False)
+        foreign = everything if condition == "style" else np.setdiff1d(everything, own)
+
+        def take(source: str, classes: np.ndarray, count: int) -> np.ndarray:
+            """As many of each class, in random order; twice the same only where there are few."""
+            picked = []
+            for place, label in enumerate(rng.permutation(classes)):
+                of_class = np.flatnonzero(self._labels[source] == label)
+                share = (count + len(classes) - 1 - place) // len(classes)
+                if not len(of_class):  # a smoke run has few images, and may lack a class
+                    of_class = np.arange(len(self._labels[source]))
+                picked.append(rng.choice(of_class, share, replace=share > len(of_class)))
+            return rng.permutation(np.concatenate(picked))
+
+        return {
+            "pool": take("pool", own, sizes.unlabelled + sizes.watch),
+            "test": take("test", own, sizes.test),
+            "off": take("test", foreign, sizes.off),
+            "val": take("val", own, sizes.val),
+        }
+
+    def _pixels(self, source: str, chosen: np.ndarray) -> Tensor:
+        return torch.from_numpy(self._images[source][chosen]).float() / 255
+
+
+def _number(seed: int, condition: str, user: int) -> int:
+    """One whole number for each user of each seed and condition."""
+    return (seed * len(CONDITIONS) + CONDITIONS.index(condition)) * 1000 + user
+
+
+def restyle(images: Tensor, generator: torch.Generator, *, turn: bool = True) -> Tensor:
+    """Images (n, c, h, w), 0 to 1, as one user's hand and camera would give them.
+
+    One draw of each for all images: a turn of up to 25 degrees, strokes thicker or thinner (a mix
+    with the maximum or minimum over 3x3 pixels), contrast of 50 to 100 %, and noise of a standard
+    deviation up to 0.15.
+    """
+    angle, stroke, contrast, noise = torch.rand(4, generator=generator).tolist()
+    if turn:
+        radians = torch.deg2rad(torch.tensor(50 * angle - 25))
+        cos, sin = float(radians.cos()), float(radians.sin())
+        turning = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]]).expand(len(images), -1, -1)
+        grid = F.affine_grid(turning, list(images.shape), align_corners=False)
+        images = F.grid_sample(images, grid, align_corners=False)
+    mix = 2 * stroke - 1
+    sign = 1.0 if mix > 0 else -1.0
+    strokes = sign * F.max_pool2d(sign * images, 3, stride=1, padding=1)
+    images = images + abs(mix) * (strokes - images)
+    images = images * (0.5 + 0.5 * contrast)
+    return (images + 0.15 * noise * torch.randn(images.shape, generator=generator)).clamp(0, 1)
