@@ -27,6 +27,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/crash_resume.py
 	$(BIN)/python benchmarks/self_replication_speed.py
 	$(BIN)/python benchmarks/cell_division_speed.py
+	$(BIN)/python benchmarks/fine_pruning_speed.py
 
 format: $(READY)
 	$(BIN)/ruff format .

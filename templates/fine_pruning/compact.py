@@ -17,8 +17,7 @@ from bonsai import kit
 
 
 def removed_units(model: nn.Sequential, kept: list[Tensor]) -> nn.Sequential:
-    """A smaller dense network without the units that are not kept; it answers the same as with
-    these units silenced.
+    """A smaller dense network that answers as the large one with the units not kept silenced.
 
     Args:
         model: a small network: convolutional and linear layers, each but the last normalised.

@@ -9,19 +9,12 @@ Run:      python experiment.py --out_dir run_0     (add --smoke for a check in s
 """
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
-import compact
 import peers
 import torch
-from networks import (
-    RESNETS,
-    base_network,
-    logits,
-    multiply_adds,
-    observe,
-    prunable,
-    restandardise,
-)
+from networks import RESNETS, base_network, logits, observe, prunable, restandardise
+from protocol import ABSENT_SHARE, Arms, arms_with_labels, costs, in_parallel, percent
 from torch import nn
 from users import CONDITIONS
 
@@ -38,17 +31,17 @@ class Config:
     sparsity: float = 0.7          # share of the prunable weights that it loses
     scores: tuple[str, ...] = (    # all are compared at every sparsity of the grid
         "rms", "rms_rows", "l1", "hebbian", "rms_iterative", "activity", "contribution",
-        "other_user", "magnitude", "random", "compensated", "taylor_with_labels")
-    grid: tuple[float, ...] = (0.3, 0.5, 0.7, 0.9, 0.95)
+        "other_user", "magnitude", "random", "compensated")
+    grid: tuple[float, ...] = (0.3, 0.5, 0.7, 0.9)
     images: int = 100              # unlabelled images of the user that are pruned on
     image_counts: tuple[int, ...] = (10, 30, 100, 300, 1000)    # for the gain against their number
     prune_output: bool = False     # prune the last layer too
+    least_share: float = 0.01      # layers with a smaller share of all weights are left whole
     restandardise: bool = False    # re-estimate the normalisation after pruning, on the same images
     prune_step: float = 0.1        # of the iterative score: observe again after so much sparsity
-    stop_grid: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    stop_grid: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     entropy_rise: float = 0.05     # stop before the entropy of predictions has risen by this share
     agreement: float = 0.95        # stop before fewer predictions agree with the dense network's
-    absent_share: float = 0.04     # classes predicted more rarely count as absent, for the mask
     onnx_folder: str = ""          # write the dense and the smaller network there, as ONNX
 
 
@@ -104,33 +97,39 @@ def keep_largest(values, sparsity):
 # Pruning one user's copy
 
 
-def prune_weights(layers, values, sparsity, *, rows=False):
+def prune_weights(layers, values, sparsity, config, *, rows=False):
     """A copy without the weights of least value, in each layer or in each row of it."""
     copy = {}
+    least = config.least_share * sum(value.numel() for value in values)
     for layer, value in zip(layers, values, strict=True):
-        kept = keep_largest(value if rows else value.reshape(1, -1), sparsity)
-        copy[layer.key] = layer.module.weight * kept.view_as(layer.module.weight)
+        if value.numel() >= least:
+            kept = keep_largest(value if rows else value.reshape(1, -1), sparsity)
+            copy[layer.key] = layer.module.weight * kept.view_as(layer.module.weight)
     return copy
 
 
-def unit_masks(layers, values, sparsity):
-    """Which units (out,) of each layer stay, so that as many weights go as `sparsity` says.
+@lru_cache
+def unit_share(shapes, sparsity):
+    """The share of units to remove from every layer (out, in) so that this many weights go.
 
     A unit takes its own weights along, and those of the next layer that listen to it.
     """
-    total = sum(layer.matrix.numel() for layer in layers)
-
     def left(share):
         count, kept_before = 0.0, 1.0
-        for value, layer in zip(values, layers, strict=True):
-            kept = 1 - round(share * len(value)) / len(value)
-            count += layer.matrix.numel() * kept * kept_before
+        for units, inputs in shapes:
+            kept = 1 - round(share * units) / units
+            count += units * inputs * kept * kept_before
             kept_before = kept
-        return count / total
+        return count / sum(units * inputs for units, inputs in shapes)
 
     shares = [step / 200 for step in range(200)]
-    best = min(shares, key=lambda share: abs(left(share) - (1 - sparsity)))
-    return [keep_largest(value[None], best)[0] for value in values]
+    return min(shares, key=lambda share: abs(left(share) - (1 - sparsity)))
+
+
+def unit_masks(layers, values, sparsity):
+    """Which units (out,) of each layer stay: the most valuable ones."""
+    share = unit_share(tuple(tuple(layer.matrix.shape) for layer in layers), sparsity)
+    return [keep_largest(value[None], share)[0] for value in values]
 
 
 def silence_units(layers, kept):
@@ -142,9 +141,8 @@ def silence_units(layers, kept):
             matrix = matrix * heard.repeat_interleave(matrix.shape[1] // len(heard))
         copy[layer.key] = matrix.view_as(layer.module.weight)
         if layer.norm:                         # else its shift would make a silent unit speak
-            model_norm = layer.norm_module
-            copy[f"{layer.norm}.weight"] = model_norm.weight * stay
-            copy[f"{layer.norm}.bias"] = model_norm.bias * stay
+            copy[f"{layer.norm}.weight"] = layer.norm_module.weight * stay
+            copy[f"{layer.norm}.bias"] = layer.norm_module.bias * stay
         heard = stay
     return copy
 
@@ -159,13 +157,15 @@ def prune_iteratively(model, layers, images, config, sparsities):
             copy.get(layer.key, layer.module.weight).flatten(1).abs() * now.of(0).square.sqrt()
             for layer, now in zip(layers, seen, strict=True)
         ]
-        copy = prune_weights(layers, values, sparsity)
+        copy = prune_weights(layers, values, sparsity, config)
         copies[sparsity] = copy
     return [copies[round(sparsity, 6)] for sparsity in sparsities]
 
 
 def prune(score, model, layers, seen, images, config, sparsities, generator):
     """One user's copies at each sparsity, by a score that knows neither labels nor gradients."""
+    if score in UNIT_SCORES:                   # outputs are no units that could go
+        layers = [layer for layer in layers if layer.norm]
     if score == "rms_iterative":
         return prune_iteratively(model, layers, images, config, sparsities)
     matrices = [layer.matrix for layer in prunable(model)]
@@ -175,7 +175,8 @@ def prune(score, model, layers, seen, images, config, sparsities, generator):
     ]
     if score in UNIT_SCORES:
         return [silence_units(layers, unit_masks(layers, values, s)) for s in sparsities]
-    return [prune_weights(layers, values, s, rows=score in ROW_SCORES) for s in sparsities]
+    rows = score in ROW_SCORES
+    return [prune_weights(layers, values, s, config, rows=rows) for s in sparsities]
 
 
 # ------------------------------------------------------------------------------------------------
@@ -188,6 +189,7 @@ def stop(dense, pruned, config):
     Args:
         dense: the dense network's logits (n, classes) for the images that are watched.
         pruned: those of the copies at each sparsity of `stop_grid`.
+        config: the limits.
     """
 
     def entropy(answers):
@@ -204,7 +206,7 @@ def stop(dense, pruned, config):
     }
     stops = {}
     for rule, allowed in rules.items():
-        reached = (allowed + [False]).index(False)     # how many steps are allowed from the start
+        reached = [*allowed, False].index(False)       # how many steps are allowed from the start
         stops[rule] = percent(config.stop_grid[reached - 1]) if reached else 0
     return stops
 
@@ -213,61 +215,23 @@ def stop(dense, pruned, config):
 # The protocol: all arms for all users of one condition
 
 
-def percent(share):
-    """0.7 as 70, for names of arms such as rms@70."""
-    return round(100 * share)
-
-
-class Arms:
-    """What every arm answers to each user's images, as `score.py` wants it."""
-
-    def __init__(self, model, users, sizes):
-        """Start without answers."""
-        self.model, self.users, self.shown = model, users, sizes.shown
-        self.images = torch.cat([users.shown, users.watch], dim=1)
-        self.answers = {}                      # arm -> user -> logits (n, classes)
-
-    @torch.no_grad()
-    def show(self, arm, user, copy, prior=0.0):
-        """Let a copy answer for a user, with `prior` added to its logits."""
-        self.answers.setdefault(arm, {})[user] = logits(self.model, copy, self.images[user]) + prior
-
-    def adjust(self, arm, base, priors):
-        """A further arm: the logits of another with a term (classes,) for each user added."""
-        self.answers[arm] = {user: self.answers[base][user] + prior
-                             for user, prior in enumerate(priors)}
-
-    def watched(self, arm, user):
-        """Logits for the images that are watched while pruning."""
-        return self.answers[arm][user][self.shown :]
-
-    def packed(self):
-        """Of each arm (U, n, 2) bytes: the class predicted, and 255 times its probability."""
-        packed = {}
-        for arm, by_user in self.answers.items():
-            shares = torch.stack([by_user[user][: self.shown] for user in range(len(self.users))])
-            confidence, classes = shares.softmax(2).max(2)
-            both = torch.stack([classes.clamp_max(255), (255 * confidence).round()], dim=2)
-            packed[arm] = both.to(torch.uint8).cpu()
-        return packed
-
-
 def label_free_arms(config, model, arms, users, seed):
     """All arms that see nothing of a user but unlabelled images; sparsities chosen, counts kept."""
     layers = prunable(model, config.prune_output)
     images = users.unlabelled[:, : config.images]
     seen = observe(model, layers, images, pairs=True)      # one pass, for all users and scores
     generator = torch.Generator().manual_seed(seed)
-    scores = [score for score in config.scores if score != "taylor_with_labels"]
+    scores = list(config.scores)
     if not isinstance(model, nn.Sequential):               # units of a ResNet cannot simply go
         scores = [score for score in scores if score not in UNIT_SCORES]
     compensated = {}
     if "compensated" in scores:
+        pruned = prune_weights(layers, [layer.matrix for layer in layers], 0.5, config)
         compensated = {
             layer.key: peers.compensate(layer.matrix, now.gram, config.grid)
-            for layer, now in zip(layers, seen, strict=True)
+            for layer, now in zip(layers, seen, strict=True) if layer.key in pruned
         }
-    sparsities = {score: config.grid for score in scores}
+    sparsities = dict.fromkeys(scores, config.grid)
     sparsities[config.score] = tuple(sorted({*config.grid, *config.stop_grid, config.sparsity}))
     stops, kept = {}, []
 
@@ -286,12 +250,13 @@ def label_free_arms(config, model, arms, users, seed):
                 if score == config.score:
                     if config.restandardise:
                         copy = restandardise(model, copy, mine)
-                    else:
+                    elif share in config.grid:
                         fresh = restandardise(model, copy, mine)
                         arms.show(f"{score}+bn@{percent(share)}", user, fresh)
                     if share == config.sparsity:
                         arms.show("pruned", user, copy)
-                        kept.append([int(copy[layer.key].count_nonzero()) for layer in layers])
+                        kept.append([int(copy.get(layer.key, layer.module.weight).count_nonzero())
+                                     for layer in layers])
                 arms.show(f"{score}@{percent(share)}", user, copy)
         watched = [arms.watched(f"{config.score}@{percent(s)}", user) for s in config.stop_grid]
         for rule, chosen in stop(arms.watched("dense", user), watched, config).items():
@@ -311,9 +276,9 @@ def label_free_arms(config, model, arms, users, seed):
                             generator)
             arms.show(f"images_{count}", user, copy)
         arms.adjust(f"mask_images_{count}", "dense",
-                    [peers.class_mask(own[:count], config.absent_share) for own in answers])
+                    [peers.class_mask(own[:count], ABSENT_SHARE) for own in answers])
 
-    masks = [peers.class_mask(own[: config.images], config.absent_share) for own in answers]
+    masks = [peers.class_mask(own[: config.images], ABSENT_SHARE) for own in answers]
     priors = [peers.em_prior(own[: config.images]) for own in answers]
     arms.adjust("mask", "dense", masks)
     arms.adjust("em", "dense", priors)
@@ -325,82 +290,42 @@ def label_free_arms(config, model, arms, users, seed):
     return stops, kept
 
 
-def arms_with_labels(config, model, arms, users):
-    """The references that may use labels of the images that others adapt to without them."""
-    layers = prunable(model, config.prune_output)
-    oracle = []
-    for user in range(len(users)):
-        images, labels = users.unlabelled[user, : config.images], users.labels[user]
-        oracle.append(peers.oracle_mask_with_labels(labels, arms.answers["dense"][user].shape[1]))
-        labels = labels[: config.images]
-        for last, arm in ((True, "tuned_last"), (False, "tuned_all")):
-            arms.show(arm, user, peers.tune_with_labels(model, images, labels, last=last))
-        if "taylor_with_labels" in config.scores:
-            values = peers.taylor_with_labels(model, layers, images, labels)
-            for share in config.grid:
-                copy = prune_weights(layers, values, share)
-                arms.show(f"taylor_with_labels@{percent(share)}", user, copy)
-    arms.adjust("oracle", "dense", oracle)
-    arms.adjust("pruned+oracle", "pruned", oracle)
-
-
-# ------------------------------------------------------------------------------------------------
-# What it costs and saves, measured for one user
-
-
-def cost(config, model, users, people):
-    """Seconds, multiply-adds and bytes of one user's copies; see METRICS in score.py."""
-    layers = prunable(model, config.prune_output)
-    images, labels = users.unlabelled[0, : config.images], users.labels[0, : config.images]
-
-    def adapt(score):
-        seen = [part.of(0) for part in observe(model, layers, images[None])]
-        return prune(score, model, layers, seen, images, config, [config.sparsity], None)[0]
-
-    def epoch():                               # one step for all images: the cheapest epoch
-        peers.taylor_with_labels(model, layers, images, labels)
-
-    score = config.score if config.score not in ("hebbian", "random") else "rms"
-    sparse = adapt(score)
-    dense = multiply_adds(model, prunable(model), images[:1], {})
-    numbers = {
-        "adapt_ms": 1e3 * compact.seconds_of(lambda: adapt(score), 5),
-        "epoch_ms": 1e3 * compact.seconds_of(epoch, 5),
-        "dense_multiply_adds": dense,
-        "multiply_adds_share": multiply_adds(model, prunable(model), images[:1], sparse) / dense,
-        "bytes_share": compact.compressed_bytes(model, sparse)
-        / compact.compressed_bytes(model, {}),
-        "zeros_latency_share": compact.latency_ms(model, sparse, images)
-        / compact.latency_ms(model, {}, images),
-    }
-    if isinstance(model, nn.Sequential):
-        seen = [part.of(0) for part in observe(model, prunable(model, False), images[None])]
-        masks = unit_masks(prunable(model, False), [now.activity for now in seen], config.sparsity)
-        smaller = compact.removed_units(model, masks)
-        numbers["units_latency_share"] = (compact.latency_ms(smaller, {}, images)
-                                          / compact.latency_ms(model, {}, images))
-        if config.onnx_folder:
-            for name, network in (("dense", model), ("smaller", smaller)):
-                compact.export_onnx(network, images, config.onnx_folder, f"{name}.onnx")
-    return numbers
-
-
 # ------------------------------------------------------------------------------------------------
 # The experiment
 
 
-def personalise(config, name, people, seed):
-    """All arms of one base network for all users of a seed: arrays and numbers for the outcome."""
+def cost(config, model, users):
+    """What `protocol.costs` measures for one user's copy, and for the network without units."""
+    images = users.unlabelled[0, : config.images]
+    score = config.score if config.score in ("l1", *UNIT_SCORES) else "rms"
+
+    def adapt():
+        layers = prunable(model, config.prune_output)
+        seen = [part.of(0) for part in observe(model, layers, images[None])]
+        return prune(score, model, layers, seen, images, config, [config.sparsity], None)[0]
+
+    kept = None
+    if isinstance(model, nn.Sequential):
+        hidden = prunable(model, output=False)
+        activity = [seen.activity[0] for seen in observe(model, hidden, images[None])]
+        kept = unit_masks(hidden, activity, config.sparsity)
+    labels = users.labels[0, : config.images]
+    return costs(model, images, labels, adapt, kept, config.sparsity, config.onnx_folder)
+
+
+def personalise(config, people, name, seed):
+    """The base network, and what all arms answer to all users of a seed, as arrays."""
     model = base_network(name, people, seed)
     smaller = None
     if name not in RESNETS:                    # from scratch, with as many weights as are left
         smaller = base_network(name, people, seed, share=1 - config.sparsity)
-    columns, numbers = {}, {}
+    columns = {}
     for condition in CONDITIONS:
         users = people.users(seed, condition)
         arms = Arms(model, users, people.sizes)
         stops, kept = label_free_arms(config, model, arms, users, seed)
-        arms_with_labels(config, model, arms, users)
+        by_value = partial(prune_weights, config=config)
+        arms_with_labels(arms, config.images, config.grid, config.prune_output, by_value)
         if smaller is not None:
             arms.model = smaller
             for user in range(len(users)):
@@ -409,26 +334,31 @@ def personalise(config, name, people, seed):
         found["kept"] = torch.tensor(kept)
         for arm, part in found.items():
             columns.setdefault(f"{name}.{arm}", []).append(part)
-        if condition == CONDITIONS[0]:
-            numbers = cost(config, model, users, people)
     sizes = [layer.matrix.numel() for layer in prunable(model, config.prune_output)]
     columns[f"{name}.weights"] = [torch.tensor(sizes)]
-    return {arm: torch.cat(parts) for arm, parts in columns.items()}, numbers
+    return model, {arm: torch.cat(parts) for arm, parts in columns.items()}
 
 
 def train(config: Config, data, seeds: list[int]) -> list[kit.Outcome]:
     """One outcome per seed: what every arm answers to every user. See score.py for the metrics."""
-    models = config.resnets if data.name.startswith("ImageFolder") else config.models
+    names = config.resnets if data.name.startswith("ImageFolder") else config.models
+    tasks = [(config, data, name, seed) for name in names for seed in seeds]
+    progress = kit.Progress(len(tasks), "networks personalised")
+
+    def work(*task):
+        found = personalise(*task)
+        progress.step()
+        return found
+
+    found = dict(zip([task[2:] for task in tasks], in_parallel(work, tasks), strict=True))
     outcomes = []
     for seed in seeds:
         values = {"headline": percent(config.sparsity)}
-        for place, name in enumerate(models):
-            arrays, numbers = personalise(config, name, data, seed)
-            values.update(arrays)
-            if place == 0:
-                values.update(numbers)
+        for name in names:
+            values.update(found[name, seed][1])
+        model = found[names[0], seed][0]       # timed now, when nothing else runs
+        values.update(cost(config, model, data.users(seed, CONDITIONS[0])))
         outcomes.append(kit.Outcome(seed=seed, **values))
-        print(f"seed {seed}: {', '.join(models)} personalised", flush=True)
     return outcomes
 
 

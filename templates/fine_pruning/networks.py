@@ -32,9 +32,9 @@ Copy = dict[str, Tensor]
 
 SMALL = {"mlp": (128, 64), "cnn": (8, 16, 32, 64)}  # units of the hidden layers
 RESNETS = ("resnet18", "resnet50")
-EPOCHS = 8  # passes of a small base network over its training images
-BATCH = 128  # images per step
-PEAK_RATE = 3e-3  # Adam's learning rate at the top of its one cycle
+EPOCHS = 6  # passes of a small base network over its training images
+BATCH = 256  # images per step
+PEAK_RATE = 6e-3  # Adam's learning rate at the top of its one cycle
 SMALL_IMAGES = 64 * 64  # pixels; observed in large batches below that, in small ones above
 
 
@@ -161,30 +161,30 @@ def base_network(name: str, people: People, seed: int, share: float = 1.0) -> nn
 
 
 def _train(model: nn.Module, people: People, seed: int, label: str) -> None:
-    """Adam with one cycle of the learning rate; from a generator of its own for each seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for module in model.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                module.reset_parameters()
-        generator = torch.Generator().manual_seed(seed)
-        model.to(kit.device()).train()
-        images, labels = people.base_images.to(kit.device()), people.base_labels.to(kit.device())
-        steps = EPOCHS * (len(images) // BATCH)
-        adam = torch.optim.Adam(model.parameters(), lr=PEAK_RATE)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(adam, PEAK_RATE, total_steps=steps)
-        progress = kit.Progress(steps, label)
-        for _ in range(EPOCHS):
-            order = torch.randperm(len(images), generator=generator).to(kit.device())
-            for batch in order.split(BATCH):
-                if len(batch) < BATCH:  # the incomplete last batch is left out
-                    continue
-                loss = F.cross_entropy(model(images[batch].float() / 255), labels[batch])
-                adam.zero_grad()
-                loss.backward()
-                adam.step()
-                cycle.step()
-                progress.step()
+    """Adam with one cycle of the learning rate; all that is random comes from the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in prunable(model):  # torch's own initial weights
+        bound = layer.matrix.shape[1] ** -0.5
+        for parameter in layer.module.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    model.to(kit.device()).train()
+    images, labels = people.base_images.to(kit.device()), people.base_labels.to(kit.device())
+    size = min(BATCH, len(images))
+    steps = EPOCHS * (len(images) // size)
+    adam = torch.optim.Adam(model.parameters(), lr=PEAK_RATE)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, PEAK_RATE, total_steps=steps)
+    progress = kit.Progress(steps, label)
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(images), generator=generator).to(kit.device())
+        for batch in order.split(size):
+            if len(batch) < size:  # the incomplete last batch is left out
+                continue
+            loss = F.cross_entropy(model(images[batch].float() / 255), labels[batch])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            cycle.step()
+            progress.step()
 
 
 def _cache_file(name: str, people: People, seed: int, widths: list[int]) -> Path:
@@ -376,15 +376,17 @@ def observe(
         copy: a copy to look into, instead of the network itself.
         pairs: gather `coactivity` and `gram` too, which need most of the time.
     """
-    users, count = images.shape[:2]
+    count = images.shape[1]
     at_once = count if images[0, 0].numel() <= 3 * SMALL_IMAGES else 10
     sums: list[list[Tensor]] = []
     for part in images.split(at_once, dim=1):
         found = _observe_part(model, layers, part, copy or {}, pairs)
         weight = part.shape[1] / count
         scaled = [[weight * tensor for tensor in row] for row in found]
-        sums = [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(sums, scaled, strict=True)
-                ] if sums else scaled  # fmt: skip
+        sums = [
+            [a + b for a, b in zip(old, new, strict=True)]
+            for old, new in zip(sums, scaled, strict=False)
+        ] or scaled
     return [Statistics(*row) for row in sums]
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 EM_STEPS = 100  # of the prior's fit; it has settled long before
 TENT_STEPS, TENT_RATE = 10, 3e-3  # Adam on all of a user's images at once
-TUNE_ALL_STEPS, TUNE_ALL_RATE = 20, 1e-3
-TUNE_LAST_STEPS, TUNE_LAST_RATE = 50, 1e-2
+TUNE_ALL_STEPS, TUNE_ALL_RATE = 15, 1e-3
+TUNE_LAST_STEPS, TUNE_LAST_RATE = 25, 2e-2
 DAMPING = 0.01  # of a Gram matrix, relative to its mean diagonal
 BLOCK = 64  # columns that are pruned together in `compensate`
 
@@ -24,16 +24,16 @@ BLOCK = 64  # columns that are pruned together in `compensate`
 
 
 def class_mask(answers: Tensor, share: float) -> Tensor:
-    """Drop the classes that win on less than `share` of the user's images; no labels.
+    """Drop the classes that win on too few of the user's images; no labels.
 
     Args:
         answers: the dense network's logits (n, classes) for the user's unlabelled images.
-        share: below this share of predictions a class is taken for absent.
+        share: a class predicted less than `share` (up to 1) times as often as the commonest one
+            is taken for absent.
     """
-    classes = answers.shape[1]
-    shares = torch.bincount(answers.argmax(1), minlength=classes) / len(answers)
-    absent = (shares < share) & (shares < shares.max())
-    return torch.zeros_like(shares).masked_fill(absent, -torch.inf)
+    counts = torch.bincount(answers.argmax(1), minlength=answers.shape[1])
+    absent = counts < share * counts.max()
+    return torch.zeros_like(answers[0]).masked_fill(absent, -torch.inf)
 
 
 def em_prior(answers: Tensor) -> Tensor:
@@ -93,10 +93,17 @@ def tune_with_labels(model: nn.Module, images: Tensor, labels: Tensor, *, last: 
     def loss(copy: Copy) -> Tensor:
         return F.cross_entropy(logits(model, copy, images), labels)
 
-    steps, rate = (
-        (TUNE_LAST_STEPS, TUNE_LAST_RATE) if last else (TUNE_ALL_STEPS, TUNE_ALL_RATE)
-    )
+    steps, rate = (TUNE_LAST_STEPS, TUNE_LAST_RATE) if last else (TUNE_ALL_STEPS, TUNE_ALL_RATE)
     return _descend(model, names, loss, steps, rate)
+
+
+def one_epoch_with_labels(model: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """One pass forward and back over all parameters, in one batch: the cheapest epoch there is."""
+    parameters = {
+        name: parameter.detach().requires_grad_() for name, parameter in model.named_parameters()
+    }
+    loss = F.cross_entropy(logits(model, parameters, images), labels)
+    torch.autograd.grad(loss, list(parameters.values()))
 
 
 def _descend(model: nn.Module, names: list[str], loss, steps: int, rate: float) -> Copy:
@@ -118,17 +125,35 @@ def _descend(model: nn.Module, names: list[str], loss, steps: int, rate: float) 
 def taylor_with_labels(
     model: nn.Module, layers: list[Layer], images: Tensor, labels: Tensor
 ) -> list[Tensor]:
-    """First-order change of the loss on labelled images if a weight goes: |w · dL/dw|, (out, in).
+    """What the loss on labelled images would change if a weight went: E (w · dL/dw)², (out, in).
 
-    Molchanov et al. 2017 (arXiv 1611.06440), for single weights.
+    Molchanov et al. 2019 (arXiv 1906.10771), with the gradient of every image for itself, all from
+    one backward pass: a layer's is the product of its error signal and its input.
     """
-    leaves = {layer.key: layer.module.weight.detach().clone().requires_grad_() for layer in layers}
-    loss = F.cross_entropy(logits(model, leaves, images), labels)
-    gradients = torch.autograd.grad(loss, list(leaves.values()))
-    return [
-        (leaf.detach() * gradient).abs().flatten(1)
-        for leaf, gradient in zip(leaves.values(), gradients, strict=True)
-    ]
+    seen: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def keep(layer: Layer):
+        def hook(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            seen[layer.key] = (inputs[0], output)
+
+        return hook
+
+    handles = [layer.module.register_forward_hook(keep(layer)) for layer in layers]
+    answers = logits(model, {}, images.detach().clone().requires_grad_())
+    for handle in handles:
+        handle.remove()
+    loss = F.cross_entropy(answers, labels, reduction="sum")
+    signals = torch.autograd.grad(loss, [seen[layer.key][1] for layer in layers])
+    values = []
+    for layer, signal in zip(layers, signals, strict=True):
+        columns = layer.columns(seen[layer.key][0].detach())  # (n, in, places)
+        signal = signal.reshape(len(signal), signal.shape[1], -1)  # (n, out, places)
+        if signal.shape[2] == 1:  # the square of a product of two numbers
+            squares = signal[..., 0].square().T @ columns[..., 0].square()
+        else:
+            squares = (signal @ columns.transpose(1, 2)).square().sum(0)
+        values.append(layer.matrix.square() * squares / len(images))
+    return values
 
 
 @torch.no_grad()
@@ -159,12 +184,12 @@ def compensate(matrix: Tensor, grams: Tensor, sparsities: tuple[float, ...]) -> 
         end = min(start + BLOCK, columns)
         block, factor = weights[..., start:end].clone(), upper[:, start:end, start:end]
         cost = (block / factor.diagonal(dim1=1, dim2=2)[:, None]).square().flatten(2)  # (S, U, n)
-        order = cost.argsort(dim=-1).argsort(dim=-1)
-        counts = torch.tensor([
-            round(sparsity * matrix.shape[0] * end) - round(sparsity * matrix.shape[0] * start)
-            for sparsity in sparsities
-        ], device=matrix.device)  # fmt: skip
-        gone = (order < counts[:, None, None]).view_as(block)
+        gone = torch.zeros_like(cost, dtype=torch.bool)
+        for place, sparsity in enumerate(sparsities):
+            before, after = (round(sparsity * len(matrix) * column) for column in (start, end))
+            cheapest = cost[place].topk(after - before, largest=False).indices
+            gone[place].scatter_(1, cheapest, True)
+        gone = gone.view_as(block)
         errors = torch.empty_like(block)
         for j in range(end - start):
             pivot = factor[:, j, j][:, None]

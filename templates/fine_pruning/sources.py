@@ -17,6 +17,9 @@ from bonsai.kit.vision import torchvision
 
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
 
+NOISY = "FashionMNIST-noisy"  # every image of it, the base's too, under noise
+NOISE = 0.45  # its standard deviation, for pixels from 0 to 1
+
 FOLDER_SIZES = Sizes(users=20, unlabelled=100, watch=20, test=40, off=20, val=20)
 PER_CLASS = 60  # images of a class that are read from each part of an image folder, at most
 SIDE = 224  # pixels, as ResNets were trained with
@@ -39,14 +42,27 @@ def load(name: str, smoke: bool = False) -> People:
         sizes = FOLDER_SIZES if name == "ImageFolder" else Sizes()
         name += SMOKE_SUFFIX * smoke
     else:
-        images, truth = kit.load_images(name, smoke), kit.load_truth(name, smoke)
-        name, classes, sizes = images.name, images.classes, Sizes()
+        source = "FashionMNIST" if name == NOISY else name
+        images, truth = kit.load_images(source, smoke), kit.load_truth(source, smoke)
+        classes, sizes = images.classes, Sizes()
         parts = {
             "train": (images.train_images.numpy(), images.train_labels.numpy()),
             "val": (images.val_images.numpy(), images.val_labels.numpy()),
             "test": (images.test_images.numpy(), truth.test_labels),
         }
+        if name == NOISY:
+            parts = {
+                part: (_noisy(pixels, part), labels) for part, (pixels, labels) in parts.items()
+            }
+        name = NOISY + SMOKE_SUFFIX * smoke if name == NOISY else images.name
     return People(name, classes, parts, SMOKE if smoke else sizes)
+
+
+def _noisy(images: np.ndarray, part: str) -> np.ndarray:
+    """Images (N, h, w) uint8 with Gaussian noise, the same every time."""
+    generator = torch.Generator().manual_seed(len(part))
+    noise = torch.randn(images.shape, generator=generator).mul_(NOISE * 255)
+    return noise.add_(torch.from_numpy(images)).round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
 @lru_cache(maxsize=1)

@@ -39,9 +39,9 @@ class Sizes:
     users: int = 20
     unlabelled: int = 1000
     watch: int = 50
-    test: int = 150
-    off: int = 50
-    val: int = 80
+    test: int = 120
+    off: int = 40
+    val: int = 60
 
     @property
     def shown(self) -> int:
@@ -49,7 +49,7 @@ class Sizes:
         return self.test + self.off + self.val
 
 
-SMOKE = Sizes(users=3, unlabelled=40, watch=10, test=20, off=10, val=10)
+SMOKE = Sizes(users=2, unlabelled=40, watch=10, test=20, off=10, val=10)
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,8 @@ def restyle(images: Tensor, generator: torch.Generator, *, turn: bool = True) ->
     """Images (n, c, h, w), 0 to 1, as one user's hand and camera would give them.
 
     One draw of each for all images: a turn of up to 25 degrees, strokes thicker or thinner (a mix
-    with the maximum or minimum over 3x3 pixels), contrast of 50 to 100 %, and noise of a standard
-    deviation up to 0.15.
+    with the maximum or minimum over 3x3 pixels), contrast of 60 to 100 %, and noise of a standard
+    deviation up to 0.1.
     """
     angle, stroke, contrast, noise = torch.rand(4, generator=generator).tolist()
     if turn:
@@ -194,9 +194,9 @@ def restyle(images: Tensor, generator: torch.Generator, *, turn: bool = True) ->
         turning = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]]).expand(len(images), -1, -1)
         grid = F.affine_grid(turning, list(images.shape), align_corners=False)
         images = F.grid_sample(images, grid, align_corners=False)
-    mix = 2 * stroke - 1
+    mix = stroke - 0.5
     sign = 1.0 if mix > 0 else -1.0
     strokes = sign * F.max_pool2d(sign * images, 3, stride=1, padding=1)
     images = images + abs(mix) * (strokes - images)
-    images = images * (0.5 + 0.5 * contrast)
-    return (images + 0.15 * noise * torch.randn(images.shape, generator=generator)).clamp(0, 1)
+    images = images * (0.6 + 0.4 * contrast)
+    return (images + 0.1 * noise * torch.randn(images.shape, generator=generator)).clamp(0, 1)
