@@ -1,6 +1,6 @@
 """What personalising costs: pruning against fine-tuning, and many users at once against one by one.
 
-One run, one CPU thread, one base network (CNN, seed 0) and the twenty `subset` users of that seed:
+One run, one CPU thread, one base network (CNN, seed 0) and the twelve `subset` users of that seed:
 seconds and floating-point operations of a user's pruning (100 unlabelled images), accuracy on the
 user's test images, and labelled fine-tuning continued until it is as accurate on average. Every
 time is the median of several; operations are counted from shapes, backward as twice forward.

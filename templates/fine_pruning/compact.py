@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from bonsai import kit
 
+LATENCY_TIMES = 7  # how often a latency is measured; the median counts
+
 
 def removed_units(model: nn.Sequential, kept: list[Tensor]) -> nn.Sequential:
     """A smaller dense network that answers as the large one with the units not kept silenced.
@@ -39,8 +41,7 @@ def removed_units(model: nn.Sequential, kept: list[Tensor]) -> nn.Sequential:
             layers.append(_norm_part(module, there))
         else:
             layers.append(module)
-    smaller = nn.Sequential(*layers).to(output.weight.device)
-    return smaller.eval().requires_grad_(False)
+    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
 def _inputs(module: nn.Module) -> int:
@@ -50,13 +51,14 @@ def _inputs(module: nn.Module) -> int:
 def _part(module: nn.Module, rows: Tensor, columns: Tensor) -> nn.Module:
     weight = module.weight.detach()[rows][:, columns]
     bias = module.bias is not None
+    like = {"dtype": weight.dtype, "device": weight.device}
     if isinstance(module, nn.Conv2d):
         part: nn.Module = nn.Conv2d(
             weight.shape[1], weight.shape[0], module.kernel_size, module.stride, module.padding,
-            bias=bias,
+            bias=bias, **like,
         )  # fmt: skip
     else:
-        part = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
+        part = nn.Linear(weight.shape[1], weight.shape[0], bias=bias, **like)
     part.weight.data.copy_(weight)
     if bias:
         part.bias.data.copy_(module.bias.detach()[rows])
@@ -64,7 +66,8 @@ def _part(module: nn.Module, rows: Tensor, columns: Tensor) -> nn.Module:
 
 
 def _norm_part(module: nn.Module, rows: Tensor) -> nn.Module:
-    part = type(module)(int(rows.sum()))
+    like = {"dtype": module.weight.dtype, "device": module.weight.device}
+    part = type(module)(int(rows.sum()), **like)
     for name in ("weight", "bias", "running_mean", "running_var"):
         getattr(part, name).data.copy_(getattr(module, name).detach()[rows])
     return part
@@ -77,10 +80,10 @@ def compressed_bytes(model: nn.Module, copy: Copy) -> int:
     return len(zlib.compress(raw, 6))
 
 
-def latency_ms(model: nn.Module, copy: Copy, images: Tensor, repeats: int = 15) -> float:
+def latency_ms(model: nn.Module, copy: Copy, images: Tensor) -> float:
     """Milliseconds to answer all images at once, the median of several times."""
     with torch.no_grad():
-        return seconds_of(lambda: logits(model, copy, images), repeats) * 1e3
+        return seconds_of(lambda: logits(model, copy, images), LATENCY_TIMES) * 1e3
 
 
 def seconds_of(work: Callable[[], object], repeats: int) -> float:

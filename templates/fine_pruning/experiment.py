@@ -219,7 +219,8 @@ def label_free_arms(config, model, arms, users, seed):
     """All arms that see nothing of a user but unlabelled images; sparsities chosen, counts kept."""
     layers = prunable(model, config.prune_output)
     images = users.unlabelled[:, : config.images]
-    seen = observe(model, layers, images, pairs=True)      # one pass, for all users and scores
+    pairs = bool({"hebbian", "compensated"} & {config.score, *config.scores})
+    seen = observe(model, layers, images, pairs=pairs)     # one pass, for all users and scores
     generator = torch.Generator().manual_seed(seed)
     scores = list(config.scores)
     if not isinstance(model, nn.Sequential):               # units of a ResNet cannot simply go

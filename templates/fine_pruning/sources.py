@@ -20,7 +20,7 @@ Parts = dict[str, tuple[np.ndarray, np.ndarray]]
 NOISY = "FashionMNIST-noisy"  # every image of it, the base's too, under noise
 NOISE = 0.45  # its standard deviation, for pixels from 0 to 1
 
-FOLDER_SIZES = Sizes(users=20, unlabelled=100, watch=20, test=40, off=20, val=20)
+FOLDER_SIZES = Sizes(users=12, unlabelled=100, watch=20, test=40, off=20, val=20)
 PER_CLASS = 60  # images of a class that are read from each part of an image folder, at most
 SIDE = 224  # pixels, as ResNets were trained with
 VAL_SHARE = 10  # one training image in so many is for validation, where a set has no such part

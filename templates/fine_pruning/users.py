@@ -36,7 +36,7 @@ class Sizes:
         val: the user's own images for choices between methods.
     """
 
-    users: int = 20
+    users: int = 12
     unlabelled: int = 1000
     watch: int = 50
     test: int = 120
@@ -49,7 +49,7 @@ class Sizes:
         return self.test + self.off + self.val
 
 
-SMOKE = Sizes(users=2, unlabelled=40, watch=10, test=20, off=10, val=10)
+SMOKE = Sizes(users=1, unlabelled=40, watch=10, test=20, off=10, val=10)
 
 
 @dataclass(frozen=True)
