@@ -26,6 +26,7 @@ WHO = {
     "style": "users with a style, all classes",
     "both": "users with both",
 }
+BRIEFLY = {"subset": "2, 3 or 5 classes", "style": "a style, all classes", "both": "both"}
 SCORES = {
     "rms": ("|w|·RMS of input", BLUE),
     "hebbian": ("co-activity", SKY),
@@ -140,17 +141,11 @@ def gain_decomposition(runs: list[kit.Run]) -> plt.Figure | None:
             users = np.concatenate([table.gain(arm, condition) for table in tables])
             axis.barh(place, users.mean(), color=colour, xerr=score.half_interval(users),
                       error_kw={"lw": 1.2, "capsize": 2})  # fmt: skip
-            right = users.mean() >= 0
-            axis.annotate(
-                f"{users.mean():+.1f}",
-                (max(users.mean(), 0), place),
-                va="center",
-                xytext=(14 if right else 4, 0),
-                textcoords="offset points",
-                fontsize=9,
-            )
+            end = max(users.mean() + score.half_interval(users), 0)
+            axis.annotate(f"{users.mean():+.1f}", (end, place), va="center", xytext=(4, 0),
+                          textcoords="offset points", fontsize=9)  # fmt: skip
         axis.axvline(0, color="black", lw=1)
-        axis.set_title(WHO[condition].replace(", ", ",\n").replace("with 2", "with\n2"))
+        axis.set_title(BRIEFLY[condition])
         axis.margins(x=0.28)
     axes[1].set_xlabel("gain over the dense network (points), 95 % interval over users")
     axes[0].set_yticks(range(len(rows)), [label for label, _ in rows.values()])
@@ -219,7 +214,7 @@ def users_dense_vs_pruned(runs: list[kit.Run]) -> plt.Figure | None:
             better[arm, condition] = 100 * float((ours > dense).mean())
         low = 0
         axis.plot([low, 100], [low, 100], color="black", lw=1)
-        axis.set_title(WHO[condition].replace(", ", ",\n").replace("with 2", "with\n2"))
+        axis.set_title(BRIEFLY[condition])
         axis.set_xlabel("dense (%)")
         axis.text(0.04, 0.93, "pruned", color=BLUE, transform=axis.transAxes)
         axis.text(0.04, 0.84, "class mask", color=ORANGE, transform=axis.transAxes)
@@ -295,12 +290,14 @@ def cost_vs_gain(runs: list[kit.Run]) -> plt.Figure | None:
             gain = mean_of(tables, key, condition, "gain").mean()
             colour = colours.get(arm, "#555555")
             axis.plot(ms, gain, "o", color=colour, ms=8)
-            axis.annotate(names[arm], (ms, gain), xytext=(0, 7), textcoords="offset points",
-                          color=colour, ha="center", fontsize=9.5)  # fmt: skip
+            below = arm in ("em", "tuned_last", "compensated")
+            axis.annotate(names[arm], (ms, gain), xytext=(0, -16 if below else 8),
+                          textcoords="offset points", color=colour, ha="center",
+                          fontsize=9.5)  # fmt: skip
         axis.axvline(run.means["epoch_ms"], color="black", lw=1, ls=":")
         axis.axhline(0, color="black", lw=1)
         axis.set_xscale("log")
-        axis.margins(x=0.22, y=0.15)
+        axis.margins(x=0.25, y=0.2)
         axis.set_xlabel("adaptation of one user (ms)")
         axis.set_title(WHO[condition])
     axes[0].set_ylabel("gain over the dense network (points)")
