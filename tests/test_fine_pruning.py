@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def images() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def people() -> ModuleType:
+def people() -> Any:
     return S.load_data("mini", True)
 
 
@@ -367,13 +368,13 @@ def test_tent_lowers_entropy_and_tuning_the_loss(images: torch.Tensor) -> None:
 # Users
 
 
-def test_users_are_the_same_each_time_and_others_for_another_seed(people) -> None:
+def test_users_are_the_same_each_time_and_others_for_another_seed(people: Any) -> None:
     one, again, other = (people.users(seed, "both") for seed in (0, 0, 1))
     assert torch.equal(one.shown, again.shown)
     assert not torch.equal(one.shown, other.shown)
 
 
-def test_images_to_adapt_to_and_images_to_score_are_different_images(people) -> None:
+def test_images_to_adapt_to_and_images_to_score_are_different_images(people: Any) -> None:
     base = {image.tobytes() for image in people.base_images.numpy()}
     parts = {name: {image.tobytes() for image in people._images[name]} for name in people._images}
     assert not base & (parts["pool"] | parts["val"] | parts["test"])
@@ -396,9 +397,9 @@ def test_a_subset_user_has_few_classes_and_forgets_others() -> None:
     assert {len(set(test)) for test in full.truth(0, "style")["test"]} == {10}
 
 
-def test_the_population_hands_out_no_test_labels(people) -> None:
+def test_the_population_hands_out_no_test_labels(people: Any) -> None:
     users = people.users(0, "subset")
-    assert {name for name in vars(people) if not name.startswith("_")} == {
+    assert {name for name in vars(people: Any) if not name.startswith("_")} == {
         "name", "classes", "sizes", "base_images", "base_labels",
     }  # fmt: skip
     assert users.labels.shape == users.unlabelled.shape[:2]
@@ -417,7 +418,7 @@ class Untouchable:
         raise AssertionError("a label-free method touched labels")
 
 
-def test_no_label_reaches_a_label_free_arm(people) -> None:
+def test_no_label_reaches_a_label_free_arm(people: Any) -> None:
     net = N.base_network("mlp", people, 0)
     users = replace(people.users(0, "subset"), labels=Untouchable())
     arms = M["protocol"].Arms(net, users, people.sizes)
@@ -433,7 +434,7 @@ def test_no_label_reaches_a_label_free_arm(people) -> None:
 
 
 def test_a_base_network_is_kept_read_again_and_trained_where_nothing_can_be_kept(
-    people, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BONSAI_DATA", str(tmp_path))
     first = N.base_network("mlp", people, 5).state_dict()
@@ -622,7 +623,7 @@ def test_stopping_takes_the_last_sparsity_before_a_limit_is_passed() -> None:
 
 
 @pytest.fixture(scope="module")
-def outcome(people) -> dict[str, np.ndarray]:
+def outcome(people: Any) -> dict[str, np.ndarray]:
     """A whole run of one seed, short."""
     patch = pytest.MonkeyPatch()
     patch.setattr(M["protocol"], "TIMES", 1)
@@ -632,7 +633,7 @@ def outcome(people) -> dict[str, np.ndarray]:
     return {**found.values, "seed": np.asarray(0)}
 
 
-def test_scores_are_recomputed_from_predictions(outcome: dict[str, np.ndarray], people) -> None:
+def test_scores_are_recomputed_from_predictions(outcome: dict[str, np.ndarray], people: Any) -> None:
     metrics = S.score(outcome, people)
     assert list(metrics)[: len(S.METRICS)] == list(S.METRICS)
     assert abs(metrics["sparsity"] - 70) < 1.5
@@ -645,7 +646,7 @@ def test_scores_are_recomputed_from_predictions(outcome: dict[str, np.ndarray], 
     assert metrics["dense_accuracy_subset"] == pytest.approx(dense)
 
 
-def test_perfect_predictions_score_as_such(outcome: dict[str, np.ndarray], people) -> None:
+def test_perfect_predictions_score_as_such(outcome: dict[str, np.ndarray], people: Any) -> None:
     perfect = outcome["cnn.pruned"].copy()
     truths = [people.truth(0, condition) for condition in U.CONDITIONS]
     perfect[..., 0] = np.concatenate(
@@ -658,7 +659,7 @@ def test_perfect_predictions_score_as_such(outcome: dict[str, np.ndarray], peopl
         assert table.calibration_error("pruned", condition) == 0
 
 
-def test_other_users_answers_score_otherwise(outcome: dict[str, np.ndarray], people) -> None:
+def test_other_users_answers_score_otherwise(outcome: dict[str, np.ndarray], people: Any) -> None:
     """The seed decides who is tested on what, and the frame, not the outcome, says the seed."""
     scorer = S_frozen()
     values = {name: array for name, array in outcome.items() if name != "seed"}
@@ -676,7 +677,7 @@ def S_frozen() -> ModuleType:
 
 
 def test_a_rule_that_follows_the_oracle_has_no_regret(
-    outcome: dict[str, np.ndarray], people
+    outcome: dict[str, np.ndarray], people: Any
 ) -> None:
     table = S.Table(outcome, "cnn", people, 0)
     chosen, regret = table.stopping("entropy", "style")

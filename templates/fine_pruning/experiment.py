@@ -5,6 +5,8 @@ Method:   run a user's unlabelled images through a trained network; in each laye
           is used, and nothing is learned. Beside it, at equal sparsity: other scores, random ones,
           another user's images, compensation, labels. And what needs no pruning: noticing which
           classes the user has, re-estimated normalisation, fine-tuning.
+Result:   it keeps far more than other cuts of the same size, and noticing the user's classes gives
+          more without any cut. README.md has the figures.
 Run:      python experiment.py --out_dir run_0     (add --smoke for a check in seconds)
 """
 
