@@ -399,7 +399,7 @@ def test_a_subset_user_has_few_classes_and_forgets_others() -> None:
 
 def test_the_population_hands_out_no_test_labels(people: Any) -> None:
     users = people.users(0, "subset")
-    assert {name for name in vars(people: Any) if not name.startswith("_")} == {
+    assert {name for name in vars(people) if not name.startswith("_")} == {
         "name", "classes", "sizes", "base_images", "base_labels",
     }  # fmt: skip
     assert users.labels.shape == users.unlabelled.shape[:2]
@@ -633,7 +633,7 @@ def outcome(people: Any) -> dict[str, np.ndarray]:
     return {**found.values, "seed": np.asarray(0)}
 
 
-def test_scores_are_recomputed_from_predictions(outcome: dict[str, np.ndarray], people: Any) -> None:
+def test_scores_come_from_predictions(outcome: dict[str, np.ndarray], people: Any) -> None:
     metrics = S.score(outcome, people)
     assert list(metrics)[: len(S.METRICS)] == list(S.METRICS)
     assert abs(metrics["sparsity"] - 70) < 1.5
