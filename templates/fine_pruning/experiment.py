@@ -48,6 +48,7 @@ class Config:
 
 
 UNIT_SCORES = ("activity", "contribution")     # these remove whole units, filters or neurons
+PAIR_SCORES = ("hebbian", "compensated")       # these need more than sums over single inputs
 ROW_SCORES = ("rms_rows",)                     # compared within each row, as Wanda does
 
 
@@ -221,21 +222,22 @@ def label_free_arms(config, model, arms, users, seed):
     """All arms that see nothing of a user but unlabelled images; sparsities chosen, counts kept."""
     layers = prunable(model, config.prune_output)
     images = users.unlabelled[:, : config.images]
-    pairs = bool({"hebbian", "compensated"} & {config.score, *config.scores})
+    scores = list(config.scores)
+    if not isinstance(model, nn.Sequential):   # a ResNet's units cannot simply go, its pairs of
+        scores = [score for score in scores    # inputs are too many
+                  if score not in (*UNIT_SCORES, *PAIR_SCORES)]
+    pairs = bool({*PAIR_SCORES} & {config.score, *scores})
     seen = observe(model, layers, images, pairs=pairs)     # one pass, for all users and scores
     generator = torch.Generator().manual_seed(seed)
-    scores = list(config.scores)
-    if not isinstance(model, nn.Sequential):               # units of a ResNet cannot simply go
-        scores = [score for score in scores if score not in UNIT_SCORES]
-    compensated = {}
-    if "compensated" in scores:
-        pruned = prune_weights(layers, [layer.matrix for layer in layers], 0.5, config)
-        compensated = {
-            layer.key: peers.compensate(layer.matrix, now.gram, config.grid)
-            for layer, now in zip(layers, seen, strict=True) if layer.key in pruned
-        }
     sparsities = dict.fromkeys(scores, config.grid)
     sparsities[config.score] = tuple(sorted({*config.grid, *config.stop_grid, config.sparsity}))
+    compensated = {}
+    if "compensated" in sparsities:
+        pruned = prune_weights(layers, [layer.matrix for layer in layers], 0.5, config)
+        compensated = {
+            layer.key: peers.compensate(layer.matrix, now.gram, sparsities["compensated"])
+            for layer, now in zip(layers, seen, strict=True) if layer.key in pruned
+        }
     stops, kept = {}, []
 
     for user in range(len(users)):
