@@ -122,7 +122,8 @@ def main() -> None:
         told = f"{epochs[0]} epochs, {1e3 * epochs[0] * epoch:.1f} ms" if epochs else ""
         if mean == mean and not epochs:
             told = f"not within {MAX_EPOCHS} epochs"
-        print(f"{name:<30} {1e3 * took:>8.2f} {operations:>8.1f} {mean:>8.2f}%   {told}")
+        shown = f"{mean:>8.2f}%" if mean == mean else " " * 9
+        print(f"{name:<30} {1e3 * took:>8.2f} {operations:>8.1f} {shown}   {told}")
     print("*: with labels; an epoch is one step over all images, the cheapest there is")
 
     images = users.unlabelled[:, :count]
