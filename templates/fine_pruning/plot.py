@@ -291,10 +291,12 @@ def cost_vs_gain(runs: list[kit.Run]) -> plt.Figure | None:
             gain = mean_of(tables, key, condition, "gain").mean()
             colour = colours.get(arm, "#555555")
             axis.plot(ms, gain, "o", color=colour, ms=8)
-            below = arm in ("em", "tuned_last", "compensated")
-            axis.annotate(names[arm], (ms, gain), xytext=(0, -16 if below else 8),
-                          textcoords="offset points", color=colour, ha="center",
-                          fontsize=9.5)  # fmt: skip
+            below = arm in ("tuned_last", "compensated", "tent")
+            beside = arm == "em"
+            axis.annotate(names[arm], (ms, gain), color=colour, fontsize=9.5,
+                          xytext=(8, -4) if beside else (0, -16 if below else 8),
+                          textcoords="offset points",
+                          ha="left" if beside else "center")  # fmt: skip
         axis.axvline(epoch, color="black", lw=1, ls=":")
         axis.axhline(0, color="black", lw=1)
         axis.set_xscale("log")
