@@ -60,6 +60,7 @@ class Program:
         hides: names of folders in its folder that it must not see (within walls only).
         data: the data set that it reads, if the kit has it.
         keeps_data: whether it may add to the data cache: for code that no model has touched.
+        labels: whether it may read test labels: for figures, which are drawn after the last run.
     """
 
     arguments: tuple[str, ...]
@@ -72,6 +73,7 @@ class Program:
     hides: tuple[str, ...] = ()
     data: str | None = None
     keeps_data: bool = False
+    labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,11 @@ def run(
             command = sandbox.wrap(
                 command, folder=program.folder, writable=writable, scratch=scratch,
                 hidden=[program.folder / name for name in program.hides],
-                keep_data=program.keeps_data,
+                keep_data=program.keeps_data, labels=program.labels,
             )  # fmt: skip
         variables = {**environment(program.threads, mark, home), **(environment_too or {})}
+        if not program.labels:
+            variables[kit_data.SCORED_BY_RUNNER] = "1"
         watch = Watch(program.limits, [*writable, scratch], logs)
         with logs[0].open("wb") as out, logs[1].open("wb") as error:
             started = time.monotonic()
@@ -257,7 +261,6 @@ def environment(threads: int, mark: str, home: str) -> dict[str, str]:
         "TMPDIR": home,
         "USER": "bonsai",  # in a sandbox the real one has no name
         "BONSAI_DATA": str(kit_data.data_folder()),
-        "BONSAI_SCORED_BY_RUNNER": "1",
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,

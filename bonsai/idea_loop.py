@@ -245,8 +245,9 @@ class IdeaLoop:
         limits = self.bench.template.limits(1, self.machine.limits)
         before = Snapshot.of(self.workspace.folder)
         program = Program(
-            ("plot.py",), self.workspace.folder, limits.plot_seconds, limits, hides=(".git",)
-        )
+            ("plot.py",), self.workspace.folder, limits.plot_seconds, limits, hides=(".git",),
+            data=self.bench.data, labels=True,
+        )  # fmt: skip
         done = self.machine.run(program, self._log("plots"))
         made = [name for name in before.changed() if name.endswith(".png")]
         offences = out_of_scope(before, made)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from bonsai import sandbox
 from bonsai.errors import BonsaiError
 from bonsai.execute import Execution, Program, cores
 from bonsai.executors import Executor, LocalExecutor
+from bonsai.kit.experiment import PREPARED
 from bonsai.scores import Scores, score_run
 from bonsai.template import Template
 
@@ -113,6 +116,8 @@ def run_experiment(
     """
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    if template.scorer.prepare is not None:
+        np.savez(out / PREPARED, **template.scorer.prepare(data, smoke, seeds))
     inside = out.relative_to(folder).as_posix()
     limits = template.limits(len(seeds), machine.limits)
     # No run sees the results of another, whose predictions it could hand in as its own.
@@ -127,6 +132,7 @@ def run_experiment(
         ),
         log,
     )  # fmt: skip
+    (out / PREPARED).unlink(missing_ok=True)
     what = "--smoke" if smoke else "the run"
     if not done.ok:
         text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()

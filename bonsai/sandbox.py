@@ -86,6 +86,7 @@ def wrap(
     hidden: Sequence[Path],
     scratch: Path,
     keep_data: bool,
+    labels: bool,
 ) -> list[str]:
     """The command that runs `command` within walls.
 
@@ -96,6 +97,7 @@ def wrap(
         hidden: what it may not see of `folder`; folders that are there.
         scratch: an empty folder on disk that it sees as /tmp, and as its home.
         keep_data: whether it may write into the data cache: for code that no model has touched.
+        labels: whether it may read test labels.
     """
     bwrap = shutil.which("bwrap")
     assert bwrap, "see `problem`"
@@ -118,7 +120,7 @@ def wrap(
         words += ["--ro-bind", str(path), str(path)]
     words += ["--bind" if keep_data else "--ro-bind", str(data), str(data)]
     empty = []
-    for path in _test_labels(data):
+    for path in _hidden(data, labels):
         if path.is_dir():
             empty.append(path)
             words += ["--tmpfs", str(path)]
@@ -169,8 +171,10 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
     return kept
 
 
-def _test_labels(data: Path) -> list[Path]:
-    """Files and folders with test labels, or with results of other runs, that are hidden."""
+def _hidden(data: Path, labels: bool) -> list[Path]:
+    """Files and folders with results of other runs, and with test labels if they are hidden."""
+    if labels:
+        return [path for path in [data / "baselines"] if path.exists()]
     found = [data / "baselines", *data.glob("*/raw/t10k-labels-idx1-ubyte*")]
     found += [package_root() / "bonsai" / "kit" / "mini" / "fashion_mnist_mini.npz"]
     found += [Path("/usr/share/datasets")]

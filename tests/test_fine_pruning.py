@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from bonsai import kit
+from bonsai.kit.data import SCORED_BY_RUNNER, publish
 from bonsai.kit.vision import torchvision
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "fine_pruning"
@@ -395,6 +396,21 @@ def test_a_subset_user_has_few_classes_and_forgets_others() -> None:
         for labels, test in zip(users.labels, truth["test"], strict=True)
     )
     assert {len(set(test)) for test in full.truth(0, "style")["test"]} == {10}
+
+
+def test_who_was_drawn_with_test_labels_is_found_again_without_them(
+    people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a sweep: the runner has the labels and prepares, the experiment is given the rest."""
+    prepared = S.prepare("mini", True, [4, 7])
+    publish("mini")
+    monkeypatch.setenv(SCORED_BY_RUNNER, "1")
+    given = S.load_data("mini", True, prepared)
+    assert given._labels["test"] is None
+    for condition in S.CONDITIONS:
+        assert torch.equal(given.users(7, condition).shown, people.users(7, condition).shown)
+    with pytest.raises(kit.KitError, match="the users of seed 5 were not prepared"):
+        given.users(5, "subset")
 
 
 def test_the_population_hands_out_no_test_labels(people: Any) -> None:

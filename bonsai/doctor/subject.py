@@ -167,7 +167,7 @@ class Subject:
             (copy / "run_1").mkdir()
             (copy / "run_1" / "history.json").write_text('{"seeds": {"0": {', encoding="utf-8")
         before = _images(copy)
-        program = Program(("plot.py",), copy, self.limits.plot_seconds, self.limits)
+        program = Program(("plot.py",), copy, self.limits.plot_seconds, self.limits, labels=True)
         done = self.machine.run(program, copy.parent / "plot")
         drawn = frozenset(
             name for name, state in _images(copy).items() if before.get(name) != state

@@ -43,6 +43,7 @@ class Scorer:
     score: Callable[[Values, Any], Mapping[str, float]]
     load_data: Callable[[str, bool], Any]
     load_truth: Callable[[str, bool], Any]
+    prepare: Callable[[str, bool, Sequence[int]], Values] | None = None
 
     @property
     def primary(self) -> str:
@@ -86,7 +87,10 @@ def load_scorer(path: Path) -> Scorer:
     """Import a `score.py`.
 
     It defines `DATASETS`, `SEEDS`, `METRICS`, `SELECTION` and `score(outcome, truth)`; a template
-    with data of its own also defines `load_data(name, smoke)` and `load_truth(name, smoke)`.
+    with data of its own also defines `load_data(name, smoke)` and `load_truth(name, smoke)`. Where
+    the data of a run cannot be chosen without test labels (which test images are whose), it also
+    defines `prepare(name, smoke, seeds)`, which returns arrays; they are `load_data`'s third
+    argument. The runner, which has the labels, prepares; the experiment is given the arrays.
 
     Raises:
         KitError: the file is missing or a name is.
@@ -108,6 +112,7 @@ def load_scorer(path: Path) -> Scorer:
             score=module.score,
             load_data=getattr(module, "load_data", load_images),
             load_truth=getattr(module, "load_truth", load_truth),
+            prepare=getattr(module, "prepare", None),
         )
     except AttributeError as error:
         raise KitError(f"{path}: {error}; score.py must define it") from error

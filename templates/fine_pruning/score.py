@@ -6,7 +6,7 @@ images in the order test, off, val. Who the users of a seed are, and their label
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -102,12 +102,25 @@ PAIRS = {  # metric: arm, condition; {} is the headline sparsity in percent
 }
 
 
-def load_data(name: str, smoke: bool = False):
-    """The population to draw users from; it hands out no test labels to `train`."""
+def load_data(name: str, smoke: bool = False, given: Mapping[str, np.ndarray] | None = None):
+    """The population to draw users from; without the test labels where `prepare` was called."""
+    return sources.load(name, smoke, given)
+
+
+def load_truth(name: str, smoke: bool = False):
+    """The population with all labels."""
     return sources.load(name, smoke)
 
 
-load_truth = load_data
+def prepare(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Which images are whose: users have classes, so that takes the labels of the test images."""
+    people = sources.load(name, smoke)
+    return {
+        f"{seed}.{condition}.{part}": chosen
+        for seed in seeds
+        for condition in CONDITIONS
+        for part, chosen in people.draw(seed, condition).items()
+    }
 
 
 class Table:

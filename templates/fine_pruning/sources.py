@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bonsai import kit
 from bonsai.kit.data import SMOKE_SUFFIX, data_folder
 from bonsai.kit.vision import torchvision
 
-Parts = dict[str, tuple[np.ndarray, np.ndarray]]
+Parts = dict[str, tuple[np.ndarray, np.ndarray | None]]
 
 NOISY = "FashionMNIST-noisy"  # every image of it, the base's too, under noise
 NOISE = 0.45  # its standard deviation, for pixels from 0 to 1
@@ -28,8 +29,13 @@ WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 RATE, MELS, FRAMES = 16_000, 40, 49  # samples a second, bands and times of a spectrogram
 
 
-def load(name: str, smoke: bool = False) -> People:
+def load(name: str, smoke: bool = False, given: Mapping[str, np.ndarray] | None = None) -> People:
     """The population of a data set; a name as it stands in results is understood too.
+
+    Args:
+        name: the data set.
+        smoke: whether to have few users and images.
+        given: which images are whose; of the kit's sets no test labels are loaded then.
 
     Raises:
         kit.KitError: it is unknown, or cannot be had.
@@ -43,19 +49,20 @@ def load(name: str, smoke: bool = False) -> People:
         name += SMOKE_SUFFIX * smoke
     else:
         source = "FashionMNIST" if name == NOISY else name
-        images, truth = kit.load_images(source, smoke), kit.load_truth(source, smoke)
+        images = kit.load_images(source, smoke)
+        test_labels = None if given else kit.load_truth(source, smoke).test_labels
         classes, sizes = images.classes, Sizes()
         parts = {
             "train": (images.train_images.numpy(), images.train_labels.numpy()),
             "val": (images.val_images.numpy(), images.val_labels.numpy()),
-            "test": (images.test_images.numpy(), truth.test_labels),
+            "test": (images.test_images.numpy(), test_labels),
         }
         if name == NOISY:
             parts = {
                 part: (_noisy(pixels, part), labels) for part, (pixels, labels) in parts.items()
             }
         name = NOISY + SMOKE_SUFFIX * smoke if name == NOISY else images.name
-    return People(name, classes, parts, SMOKE if smoke else sizes)
+    return People(name, classes, parts, SMOKE if smoke else sizes, given)
 
 
 def _noisy(images: np.ndarray, part: str) -> np.ndarray:

@@ -8,6 +8,7 @@ base networks are trained on yet others. Test labels stay with `People`; `train`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,11 +91,15 @@ class People:
         self,
         name: str,
         classes: tuple[str, ...],
-        parts: dict[str, tuple[np.ndarray, np.ndarray]],
+        parts: dict[str, tuple[np.ndarray, np.ndarray | None]],
         sizes: Sizes,
+        given: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Split `parts`: images (N, h, w) or (N, c, h, w) uint8 and labels of train, val, test."""
-        self.name, self.classes, self.sizes = name, classes, sizes
+        """Split `parts`: images (N, h, w) or (N, c, h, w) uint8 and labels of train, val, test.
+
+        Without test labels users cannot be drawn; then `given` says which images are whose.
+        """
+        self.name, self.classes, self.sizes, self._given = name, classes, sizes, given
         images, labels = {}, {}
         for part, (pixels, of_part) in parts.items():
             images[part] = pixels if pixels.ndim == 4 else pixels[:, None]
@@ -112,8 +117,9 @@ class People:
         sizes = self.sizes
         rows: dict[str, list[Tensor]] = {"unlabelled": [], "watch": [], "shown": []}
         labels = []
+        drawn = self.draw(seed, condition)
         for user in range(sizes.users):
-            chosen = self._draw(seed, condition, user)
+            chosen = {part: rows[user] for part, rows in drawn.items()}
             pool = self._pixels("pool", chosen["pool"])
             own = torch.cat([pool, self._pixels("test", chosen["test"]),
                              self._pixels("val", chosen["val"])])  # fmt: skip
@@ -133,12 +139,24 @@ class People:
 
     def truth(self, seed: int, condition: str) -> dict[str, np.ndarray]:
         """Labels (U, n) of the `test`, `off` and `val` images; for score.py and figures alone."""
-        drawn = [self._draw(seed, condition, user) for user in range(self.sizes.users)]
+        drawn = self.draw(seed, condition)
         sources = {"test": "test", "off": "test", "val": "val"}
-        return {
-            part: np.stack([self._labels[source][chosen[part]] for chosen in drawn])
-            for part, source in sources.items()
-        }
+        return {part: self._labels[source][drawn[part]] for part, source in sources.items()}
+
+    def draw(self, seed: int, condition: str) -> dict[str, np.ndarray]:
+        """Which images each user gets: indices (U, n) into the pool, the test and the val images.
+
+        Raises:
+            kit.KitError: there are no test labels to draw by, and this was not drawn before.
+        """
+        parts = ("pool", "test", "off", "val")
+        if self._given is not None:
+            try:
+                return {part: self._given[f"{seed}.{condition}.{part}"] for part in parts}
+            except KeyError as error:
+                raise kit.KitError(f"the users of seed {seed} were not prepared") from error
+        each = [self._draw(seed, condition, user) for user in range(self.sizes.users)]
+        return {part: np.stack([chosen[part] for chosen in each]) for part in parts}
 
     def class_counts(self) -> np.ndarray:
         """How many classes each user (U,) of `subset` and `both` has."""
