@@ -133,7 +133,17 @@ def summarise(results: Path) -> SweepSummary:
             template, _scores(base, "baseline"), _scores(base, "confirm"), base, ideas
         )
         templates.append(baseline)
+    # In the order in which they were asked for: which idea came first is a matter of timing.
+    order = {
+        name: position
+        for position, name in enumerate(
+            (template.template.name, idea)
+            for template in templates
+            for idea in ("", *(each.idea.Name for each in template.ideas))
+        )
+    }
     steps = [entry for entry in entries if entry.step not in CALLS]
+    steps.sort(key=lambda entry: order.get((entry.template, entry.idea), -1))
     sweep = SweepSummary(results, settings, steps, templates, Spending.of(entries))
     _judge(sweep)
     return sweep
