@@ -47,7 +47,8 @@ def build_baseline(
 ) -> Baseline:
     """Run the untouched template, or reuse its result from the cache.
 
-    The cache's key is everything that the result depends on: code, data, seeds, versions, threads.
+    The cache's key is everything that the result depends on: code, data, seeds, versions, threads,
+    and which machines ran it.
 
     Two runners that want the same one do not both run it: the second waits for the first.
 
@@ -58,7 +59,7 @@ def build_baseline(
     import torch  # here: it takes a second to load, which a resumed sweep need not wait for
 
     parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, torch.__version__)
-    key = repr((*parts, machine.threads, torch.cuda.is_available()))
+    key = repr((*parts, machine.threads, torch.cuda.is_available(), machine.executor.name))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name
     cached.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -49,6 +50,14 @@ class EditFormat(str, Enum):
 
     diff = "diff"
     whole = "whole"
+
+
+class ExecutorName(str, Enum):
+    """Where programs run."""
+
+    local = "local"
+    ray = "ray"
+    slurm = "slurm"
 
 
 class SandboxMode(str, Enum):
@@ -247,7 +256,29 @@ def run(
     max_tries: Annotated[
         int, typer.Option(min=1, help="Failures in a row before an idea is given up.")
     ] = 4,
-    workers: Annotated[int, typer.Option(min=1, help="Ideas worked on side by side.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ideas side by side; default: 1, on Ray as many as have room."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of a run; default: cores / workers, on a cluster 1."),
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="GPUs of a run, e.g. 0.5; default: 1 where there are GPUs."),
+    ] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="Where experiments run.")
+    ] = ExecutorName.local,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; default: the one this machine belongs to."),
+    ] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of sbatch, e.g. partition=gpu; may be repeated."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
     ] = None,
@@ -282,10 +313,11 @@ def run(
       bonsai run --model openai/qwen2.5-coder --api-base http://localhost:8000/v1 --agent rewrite
 
       bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
+
+      bonsai run --model gpt-4o --executor ray --address head-node:6379
     """
     from bonsai import template as library
     from bonsai.budget import Budget
-    from bonsai.execute import cores
     from bonsai.live import LiveModel
     from bonsai.settings import Assignment, Settings
 
@@ -307,8 +339,8 @@ def run(
     settings = Settings(
         assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
         model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
-        max_runs=max_runs, max_tries=max_tries, workers=workers,
-        threads=max(1, cores() // workers), data=data, seeds=_parse_seeds(seeds),
+        max_runs=max_runs, max_tries=max_tries, data=data, seeds=_parse_seeds(seeds),
+        **_parse_machines(executor.value, workers, threads, gpus_per_run, address, slurm or []),
         confirm_seeds=confirm_seeds, sandbox=sandbox.value, limits=_parse_limits(limit or []),
         budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
         idea_budget=Budget(
@@ -327,7 +359,15 @@ def run(
         )
     results.mkdir(parents=True, exist_ok=True)
     settings.save(results)
-    _sweep(results, settings)
+    try:
+        _sweep(results, settings)
+    except BonsaiError:
+        if not (results / "ledger.jsonl").exists():  # not begun: the command can be given again
+            for name in ("sweep.json", ".lock"):
+                (results / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                results.rmdir()
+        raise
 
 
 @app.command()
@@ -459,6 +499,36 @@ def _parse_limits(texts: list[str]) -> dict[str, float]:
         raise BonsaiError(f"--limit {unknown[0]}: there is no such limit; there are {known}")
     check(Limits, limits, "--limit")
     return limits
+
+
+def _parse_machines(
+    executor: str,
+    workers: int | None,
+    threads: int | None,
+    gpus_per_run: float | None,
+    address: str | None,
+    slurm: list[str],
+) -> dict[str, Any]:
+    """The settings that say where programs run, and how many side by side."""
+    from bonsai.execute import cores
+
+    if address is not None and executor != "ray":
+        raise BonsaiError("--address is that of a Ray cluster; it goes with --executor ray")
+    if slurm and executor != "slurm":
+        raise BonsaiError("--slurm goes with --executor slurm")
+    if wrong := [text for text in slurm if not text.partition("=")[0] or "=" not in text]:
+        raise BonsaiError(f"--slurm {wrong[0]}: write it as NAME=VALUE, like partition=gpu")
+    if gpus_per_run is not None and gpus_per_run > 1 and gpus_per_run != int(gpus_per_run):
+        raise BonsaiError("--gpus-per-run: a share of one GPU, like 0.5, or a whole number")
+    if workers is None and executor != "ray":
+        workers = 1
+    if threads is None:
+        threads = max(1, cores() // (workers or 1)) if executor == "local" else 1
+    options = {text.partition("=")[0].lstrip("-"): text.partition("=")[2] for text in slurm}
+    return {
+        "executor": executor, "workers": workers, "threads": threads,
+        "gpus_per_run": gpus_per_run, "address": address, "slurm": options,
+    }  # fmt: skip
 
 
 def _parse_seeds(text: str | None) -> list[int] | None:

@@ -40,13 +40,17 @@ class Settings(BaseModel):
     edit_format: Literal["diff", "whole"] = "diff"
     max_runs: Annotated[int, Field(ge=1)] = 5
     max_tries: Annotated[int, Field(ge=1)] = MAX_TRIES
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=1)] | None = 1  # None: as many as the executor has room for
     threads: Annotated[int, Field(ge=1)] = 1
     data: str | None = None  # None: each template's default
     seeds: list[int] | None = None  # None: each template's default
     confirm_seeds: Annotated[int, Field(ge=0)] = CONFIRM_SEEDS
     first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
     sandbox: Mode = "auto"
+    executor: Literal["local", "ray", "slurm"] = "local"
+    address: str | None = None  # of the Ray cluster; None: this machine's, or a new one
+    slurm: dict[str, str] = {}  # options of sbatch
+    gpus_per_run: Annotated[float, Field(ge=0)] | None = None  # None: one, where there are GPUs
     limits: dict[str, float] = {}  # those that replace limits of the templates' prompt.json
     budget: Budget = Budget()  # of the whole sweep
     idea_budget: Budget = Budget()  # of each idea

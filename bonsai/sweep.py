@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from bonsai import agents, execute, report, sandbox, summary
-from bonsai.baseline import BaselineLoop
+from bonsai.baseline import Baseline, BaselineLoop
 from bonsai.board import Board
 from bonsai.budget import Books
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
-from bonsai.executors import LocalExecutor
+from bonsai.executors import make_executor
 from bonsai.files import DiskFull, tells_of_full_disk
 from bonsai.gateway import Gateway, LiveModel
 from bonsai.idea_loop import Bench, IdeaLoop
@@ -30,6 +31,7 @@ from bonsai.summary import SweepSummary
 from bonsai.template import Template
 
 Found = TypeVar("Found")
+Work = tuple[Template, str, Callable[[], None]]  # what is done for an idea of a template
 CANCEL_SECONDS = 5.0  # how long to wait for what is being done when a person stops the sweep
 BASELINE = ""  # the idea under which a template's own steps stand in the ledger
 
@@ -99,10 +101,12 @@ class Sweep:
         ):
             return
         agent = agents.make_agent(self.settings.agent, edit_format)
-        why_no_walls = sandbox.choose(self.settings.sandbox)
+        why_no_walls = None
+        if self.settings.executor == "local":  # other machines decide for themselves
+            why_no_walls = sandbox.choose(self.settings.sandbox)
         if why_no_walls:
             self.board.say(f"warning: {why_no_walls}")
-        executor = LocalExecutor()
+        executor = make_executor(self.settings, self.results, self.board.say)
         self.machine = Machine(
             self.settings.threads, self.cancel, walls=why_no_walls is None,
             limits=self.settings.limits, executor=executor,
@@ -116,13 +120,10 @@ class Sweep:
             on_entry=self.board.entry,
         )
 
-        with Gateway(live, self._books) as gateway, self.board:
-            work = []
-            for template, ideas in templates:
-                loop = self._baseline_loop(template)
-                baseline = self._guarded(template, BASELINE, loop.build)
-                if baseline is None:
-                    continue  # nothing to compare with; the ledger says why
+        with closing(executor), Gateway(live, self._books) as gateway, self.board:
+
+            def after(loop: BaselineLoop, ideas: list[Idea], baseline: Baseline) -> Iterator[Work]:
+                template = loop.template
                 bench = Bench(
                     template=template,
                     settings=self.settings,
@@ -136,23 +137,37 @@ class Sweep:
                     folder=loop.folder,
                     machine=self.machine,
                 )
-                work.append((template, BASELINE, loop.confirm))
-                work += [(template, idea.Name, self._idea_loop(bench, idea).run) for idea in ideas]
-            self._work_side_by_side(work)
+                yield template, BASELINE, loop.confirm
+                for idea in ideas:
+                    yield template, idea.Name, self._idea_loop(bench, idea).run
+
+            self._work_side_by_side(templates, after)
 
     def _ended(self, template: Template, idea: str) -> bool:
         steps = self._done.get((template.name, idea))
         return steps is not None and steps[-1].step == END
 
-    def _work_side_by_side(self, work: list[tuple[Template, str, Callable[[], None]]]) -> None:
-        pool = ThreadPoolExecutor(self.settings.workers)
-        tasks = [
-            pool.submit(lambda item=item: self._guarded(*item))  # type: ignore[misc]
-            for item in work
-        ]
+    def _work_side_by_side(
+        self,
+        templates: list[tuple[Template, list[Idea]]],
+        after: Callable[[BaselineLoop, list[Idea], Baseline], Iterator[Work]],
+    ) -> None:
+        """Build the baselines, and do the work on a template's ideas once its own is there."""
+        pool = ThreadPoolExecutor(self.settings.workers or self.machine.executor.slots)
+        baselines: dict[Future[Any], tuple[BaselineLoop, list[Idea]]] = {}
+        for template, ideas in templates:
+            loop = self._baseline_loop(template)
+            baselines[pool.submit(self._guarded, template, BASELINE, loop.build)] = loop, ideas
+        tasks = set(baselines)
         try:
-            for task in as_completed(tasks):
-                task.result()
+            while tasks:
+                over, tasks = wait(tasks, return_when=FIRST_COMPLETED)
+                for task in over:
+                    baseline = task.result()
+                    if baseline is None or task not in baselines:
+                        continue  # an idea; or a template without a baseline: the ledger says why
+                    for template, idea, work in after(*baselines[task], baseline):
+                        tasks.add(pool.submit(self._guarded, template, idea, work))
         except BaseException:
             self.cancel.set()
             pool.shutdown(wait=False, cancel_futures=True)

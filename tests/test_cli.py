@@ -45,6 +45,7 @@ def ideas_file(tmp_path: Path) -> Path:
     return tmp_path / "ideas.json"
 
 
+RAY_NOWHERE = ["run", "TOY", "--executor", "ray", "--address", "127.0.0.1:9", "--out", "res"]
 IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
 
 
@@ -59,6 +60,11 @@ IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
         (["run", "TOY", "--agent", "rewrite"], "cassettes hold aider's diffs"),
         (["run", "TOY", "--data", "mini"], "--data mini: toy offers digits"),
         (["run", "TOY", "--seeds", "one"], "--seeds: 'one' is not a list of seeds"),
+        (["run", "TOY", "--address", "head:6379"], "it goes with --executor ray"),
+        (["run", "TOY", "--slurm", "partition=gpu"], "--slurm goes with --executor slurm"),
+        (["run", "TOY", "--executor", "slurm", "--slurm", "gpu"], "write it as NAME=VALUE"),
+        (["run", "TOY", "--gpus-per-run", "1.5"], "a share of one GPU, like 0.5, or a whole"),
+        (RAY_NOWHERE, "no Ray cluster answers at 127.0.0.1:9"),
         (["resume", "nowhere"], "sweep.json is missing"),
         (["plot", "nowhere"], "sweep.json is missing"),
         (["resume"], "no sweep in"),

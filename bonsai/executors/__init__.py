@@ -5,16 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bonsai import execute
 from bonsai.execute import Execution, Program
+from bonsai.executors.local import LocalExecutor, visible_gpus
 
-__all__ = ["Executor", "LocalExecutor"]
+if TYPE_CHECKING:
+    from bonsai.settings import Settings
+
+__all__ = ["Executor", "LocalExecutor", "make_executor"]
 
 
 class Executor(Protocol):
-    """Runs programs, as many at once as are asked for from different threads."""
+    """Runs programs, as many at once as are asked for from different threads.
+
+    Attributes:
+        name: as in `--executor`.
+    """
+
+    name: str
+
+    @property
+    def slots(self) -> int:
+        """How many programs have room side by side."""
 
     def run(
         self,
@@ -28,25 +41,36 @@ class Executor(Protocol):
 
         Raises:
             execute.Cancelled: `cancel` was set; the program has been killed.
+            BonsaiError: it could not be run, for reasons that are not its own.
         """
 
     def close(self) -> None:
         """Give back what was taken to run programs."""
 
 
-class LocalExecutor:
-    """Runs programs on this machine."""
+def make_executor(settings: Settings, results: Path, say: Callable[[str], None]) -> Executor:
+    """The executor that a sweep was asked to use.
 
-    def run(
-        self,
-        program: Program,
-        log: Path,
-        *,
-        on_line: Callable[[str], None] | None,
-        cancel: threading.Event,
-    ) -> Execution:
-        """See `Executor.run`."""
-        return execute.run(program, log, on_line=on_line, cancel=cancel)
+    Args:
+        settings: what the sweep was asked to do.
+        results: its results folder.
+        say: hears of what the person at the terminal should know.
 
-    def close(self) -> None:
-        """Nothing was taken."""
+    Raises:
+        BonsaiError: what it needs is not installed or not there.
+    """
+    if settings.executor == "ray":
+        from bonsai.executors.ray import RayExecutor
+
+        return RayExecutor(
+            settings.address, threads=settings.threads, gpus_per_run=settings.gpus_per_run,
+            sandbox=settings.sandbox, say=say,
+        )  # fmt: skip
+    if settings.executor == "slurm":
+        from bonsai.executors.slurm import SlurmExecutor
+
+        return SlurmExecutor(
+            results / "jobs", options=settings.slurm, threads=settings.threads,
+            gpus_per_run=settings.gpus_per_run, sandbox=settings.sandbox, say=say,
+        )  # fmt: skip
+    return LocalExecutor(visible_gpus(), settings.gpus_per_run)
