@@ -25,6 +25,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/gene_network_pruning_speed.py
 	$(BIN)/python benchmarks/runner_overhead.py
 	$(BIN)/python benchmarks/crash_resume.py
+	$(BIN)/python benchmarks/cores.py
 	$(BIN)/python benchmarks/self_replication_speed.py
 	$(BIN)/python benchmarks/cell_division_speed.py
 	$(BIN)/python benchmarks/fine_pruning_speed.py
