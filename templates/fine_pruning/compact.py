@@ -107,7 +107,7 @@ def export_onnx(model: nn.Module, images: Tensor, folder: str, name: str) -> Pat
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise kit.KitError(
-            f"ONNX export needs {' and '.join(missing)}: pip install onnx onnxscript"
+            f"ONNX export needs {' and '.join(missing)}: pip install 'bonsai-experiments[onnx]'"
         )
     path = Path(folder).expanduser() / name
     path.parent.mkdir(parents=True, exist_ok=True)
