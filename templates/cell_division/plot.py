@@ -277,14 +277,16 @@ def runaway(runs: list[kit.Run]) -> plt.Figure | None:
     axis.set_ylabel("root mean square weight")
     axis.margins(x=0)
     figure.canvas.draw()
+    lowest = min(y for _, y, _, _ in ends)
     for x, y, text, shade in ends:
-        axis.annotate(text, (x, y), xytext=(-4, 6), textcoords="offset points", ha="right",
+        above = 6 if y > lowest else -14
+        axis.annotate(text, (x, y), xytext=(-4, above), textcoords="offset points", ha="right",
                       color=shade)  # fmt: skip
     final = {name: np.mean([t[names.index(name), -1, column] for t in tables])
              for name in ("runaway", kept)}  # fmt: skip
     plotting.headline(
         figure,
-        f"Weights reach {final['runaway']:.2g} where the best unit divides and noise adds to the "
+        f"Weights reach {final['runaway']:.3g} where the best unit divides and noise adds to the "
         f"norm of daughters, {final[kept]:.2g} where they keep it",
         f"{plotting.provenance([run])}; bands are one standard error",
     )
