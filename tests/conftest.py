@@ -36,20 +36,12 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # What takes longest begins first, or one core would be left alone with it at the end.
 LONGEST = (
-    "test_crash", "test_executors", "test_faults", "test_cassettes", "test_ai_scientist",
+    "test_cassettes", "test_ai_scientist", "test_crash", "test_executors", "test_faults",
     "test_live_sweep", "test_doctor", "test_sweep",
 )  # fmt: skip
-INDEPENDENT = ("test_cassettes", "test_ai_scientist")  # their tests share nothing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, since they share fixtures, and put long files first."""
-    for item in items:
-        file = item.path.stem
-        group = item.name if file in INDEPENDENT else file
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(
-        key=lambda item: (
-            LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
-        )
-    )
+    """Put long files first."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONGEST)))

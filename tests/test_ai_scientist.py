@@ -71,13 +71,12 @@ def test_the_whole_loop(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, folder)
     (folder / "notes.txt").write_text(f"# Title: {ideas[0]['Title']}\n# Baseline: {baseline}\n")
     experiment = folder / "experiment.py"
-    for run in (1, 2):
-        experiment.write_text(experiment.read_text().replace("import", "import", 1) + f"# {run}\n")
-        shutil.copy(experiment, folder / f"run_{run}.py")
-        _call(folder, tmp_path, "python", "experiment.py", f"--out_dir=run_{run}", timeout=120)
-        means = _read_results(folder, run)
-        assert means.keys() == baseline.keys()
-        assert all(isinstance(value, float | int) for value in next(iter(means.values())).values())
+    experiment.write_text(experiment.read_text() + "# edited\n")
+    shutil.copy(experiment, folder / "run_1.py")
+    _call(folder, tmp_path, "python", "experiment.py", "--out_dir=run_1", timeout=120)
+    means = _read_results(folder, 1)
+    assert means.keys() == baseline.keys()
+    assert all(isinstance(value, float | int) for value in next(iter(means.values())).values())
     _call(folder, tmp_path, "python", "plot.py", timeout=120)
     figures = {path.name for path in folder.glob("*.png")}
     assert figures

@@ -486,6 +486,8 @@ def cluster() -> Iterator[Any]:
     patch = pytest.MonkeyPatch()
     for name, value in QUIET.items():
         patch.setenv(name, value)
+    patch.setenv("RAY_TMPDIR", str(place))  # where it writes its address, and makes no folder
+    (place / "ray").mkdir()
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
