@@ -40,6 +40,17 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def smoke(template: Path, folder: Path, *options: str) -> Path:
+    """Results of `experiment.py --smoke`, run in another folder as The AI Scientist runs it."""
+    command = [sys.executable, "-B", str(template / "experiment.py"), "--smoke"]
+    done = subprocess.run(
+        [*command, "--out_dir", str(folder / "run_0"), *options],
+        capture_output=True, text=True, timeout=120, cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1500:]
+    return folder / "run_0"
+
+
 def entries(results: Path, idea: str | None = None) -> list[Entry]:
     """What the ledger holds of one idea or of all, but for the calls of the model."""
     every = Ledger(results / "ledger.jsonl").read()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 
 from bonsai import kit
 from bonsai.kit.scoring import load_scorer
+from tests import sweeps
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "cell_division"
 BENCHMARKS = TEMPLATE.parents[1] / "benchmarks"
@@ -592,14 +592,7 @@ def test_ranks_and_dormancy(modules: dict[str, ModuleType]) -> None:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `experiment.py --smoke` with one seed, run as The AI Scientist runs it."""
-    folder = tmp_path_factory.mktemp("cell division")
-    command = [sys.executable, "-B", str(TEMPLATE / "experiment.py"), "--smoke"]
-    done = subprocess.run(
-        [*command, "--out_dir", str(folder / "run_0"), "--seeds", "7"],
-        capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1500:]
-    return folder / "run_0"
+    return sweeps.smoke(TEMPLATE, tmp_path_factory.mktemp("cell division"), "--seeds", "7")
 
 
 def test_smoke_leaves_finite_metrics_and_goes_through_lives(smoke: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ from scipy.io import wavfile
 
 from bonsai import kit
 from bonsai.kit.scoring import load_scorer
+from tests import sweeps
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "gene_network_pruning"
 OWN = ("faces", "real_data", "networks", "masks", "peers", "records", "regressors", "emotions",
@@ -650,14 +650,8 @@ def test_f1_and_r2(modules: dict[str, ModuleType]) -> None:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `experiment.py --smoke` with one seed, in another folder."""
-    folder = tmp_path_factory.mktemp("genes here")
-    command = [sys.executable, "-B", str(TEMPLATE / "experiment.py"), "--smoke", "--data", "mini"]
-    done = subprocess.run(
-        [*command, "--out_dir", str(folder / "run_0"), "--seeds", "3"],
-        capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1500:]
-    return folder / "run_0"
+    options = ("--data", "mini", "--seeds", "3")
+    return sweeps.smoke(TEMPLATE, tmp_path_factory.mktemp("genes here"), *options)
 
 
 def test_smoke_leaves_finite_metrics_even_with_one_seed(smoke: Path) -> None:

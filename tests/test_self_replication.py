@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from bonsai import kit
 from bonsai.kit.scoring import load_scorer
+from tests import sweeps
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "self_replication"
 BENCHMARKS = TEMPLATE.parents[1] / "benchmarks"
@@ -421,14 +421,7 @@ def test_ablations_remove_as_many(p: ModuleType) -> None:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `experiment.py --smoke`, run as The AI Scientist runs it."""
-    folder = tmp_path_factory.mktemp("self replication")
-    command = [sys.executable, "-B", str(TEMPLATE / "experiment.py"), "--smoke"]
-    done = subprocess.run(
-        [*command, "--out_dir", str(folder / "run_0"), "--seeds", "0,1"],
-        capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1500:]
-    return folder / "run_0"
+    return sweeps.smoke(TEMPLATE, tmp_path_factory.mktemp("self replication"), "--seeds", "0,1")
 
 
 def test_smoke_leaves_finite_metrics(smoke: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,6 +264,35 @@ def band(
         stderr = values.std(axis=0, ddof=1) / math.sqrt(len(values))
         axis.fill_between(steps, mean - stderr, mean + stderr, color=colour, alpha=0.25, lw=0)
     return mean
+
+
+def metrics_by_run(
+    runs: Sequence[Run], panels: Mapping[str, str], *, differences: Collection[str] = ()
+) -> Figure:
+    """A row for each run, a panel for each metric: its mean, and one standard error as a bar.
+
+    Args:
+        runs: those to show; each has all the metrics.
+        panels: the title of each metric's axis.
+        differences: the metrics in whose panels zero is marked.
+    """
+    from matplotlib import pyplot
+
+    size = (8, 2.0 + 0.45 * len(runs))
+    figure, axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+    for axis, (metric, title) in zip(axes[0], panels.items(), strict=True):
+        for row, run in enumerate(runs):
+            axis.errorbar(
+                run.means[metric], row, xerr=run.stderrs.get(metric, 0.0), fmt="o",
+                color=run.colour, capsize=3, markersize=8,
+            )  # fmt: skip
+        if metric in differences:
+            axis.axvline(0, color="black", lw=1)
+        axis.set_xlabel(title)
+        axis.margins(x=0.2, y=0.2)
+    axes[0, 0].set_yticks(range(len(runs)), [run.label for run in runs])
+    axes[0, 0].invert_yaxis()
+    return figure
 
 
 def zoom(

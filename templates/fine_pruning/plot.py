@@ -53,7 +53,7 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
     runs = [run for run in runs if panels.keys() <= run.means.keys()]
     if not runs:
         return None
-    figure, axes = plt.subplots(1, 3, figsize=(8, 2.2 + 0.45 * len(runs)), sharey=True)
+    figure = plotting.metrics_by_run(runs, panels, differences=panels)
     best = plotting.best_run(runs, score.SELECTION)
     plotting.headline(
         figure,
@@ -64,15 +64,6 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
         f"{plotting.provenance(runs)}; users with 2, 3 or 5 of the classes; best run by "
         "validation images; bars are one standard error",
     )
-    for axis, (metric, title) in zip(axes, panels.items(), strict=True):
-        for row, run in enumerate(runs):
-            axis.errorbar(run.means[metric], row, xerr=run.stderrs.get(metric, 0.0), fmt="o",
-                          color=run.colour, capsize=3, markersize=8)  # fmt: skip
-        axis.axvline(0, color="black", lw=1)
-        axis.set_xlabel(title)
-        axis.margins(x=0.2, y=0.2)
-    axes[0].set_yticks(range(len(runs)), [run.label for run in runs])
-    axes[0].invert_yaxis()
     return figure
 
 

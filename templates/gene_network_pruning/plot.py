@@ -111,14 +111,14 @@ def spread(values: np.ndarray) -> float:
 def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
     """Accuracy of the gene rule, and what its regulation is worth, for every run."""
     panels = {
-        "test_accuracy": "gene rule, test accuracy (%)",
-        "genes_minus_shuffled": "over shuffled partners (points)",
-        "genes_minus_gradual": "over magnitude pruning (points)",
+        "test_accuracy": "gene rule,\ntest accuracy (%)",
+        "genes_minus_shuffled": "over shuffled\npartners (points)",
+        "genes_minus_gradual": "over magnitude\npruning (points)",
     }
     runs = [run for run in runs if panels.keys() <= run.means.keys()]
     if not runs:
         return None
-    figure, axes = plt.subplots(1, 3, figsize=(8, 1.8 + 0.45 * len(runs)), sharey=True)
+    figure = plotting.metrics_by_run(runs, panels, differences=list(panels)[1:])
     best = plotting.best_run(runs, "val_accuracy")
     plotting.headline(
         figure,
@@ -129,16 +129,6 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
         "points",
         f"{plotting.provenance(runs)}; best by validation accuracy; bars are one standard error",
     )
-    for axis, (metric, title) in zip(axes, panels.items(), strict=True):
-        for row, run in enumerate(runs):
-            axis.errorbar(run.means[metric], row, xerr=run.stderrs.get(metric, 0.0), fmt="o",
-                          color=run.colour, capsize=3, markersize=8)  # fmt: skip
-        if "minus" in metric:
-            axis.axvline(0, color="black", lw=1)
-        axis.set_xlabel(title, fontsize=10)
-        axis.margins(x=0.3, y=0.2)
-    axes[0].set_yticks(range(len(runs)), [run.label for run in runs])
-    axes[0].invert_yaxis()
     return figure
 
 

@@ -46,7 +46,7 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
     runs = [run for run in runs if panels.keys() <= run.means.keys()]
     if not runs:
         return None
-    figure, axes = plt.subplots(1, 3, figsize=(8, 1.8 + 0.45 * len(runs)), sharey=True)
+    figure = plotting.metrics_by_run(runs, panels)
     best = plotting.best_run(runs, "val_accuracy")
     plotting.headline(
         figure,
@@ -55,14 +55,6 @@ def runs_compared(runs: list[kit.Run]) -> plt.Figure | None:
         + f", with {best.means['self_replicators']:.0f} particles that copy themselves",
         f"{plotting.provenance(runs)}; best by validation accuracy; bars are one standard error",
     )
-    for axis, (metric, title) in zip(axes, panels.items(), strict=True):
-        for row, run in enumerate(runs):
-            axis.errorbar(run.means[metric], row, xerr=run.stderrs.get(metric, 0.0), fmt="o",
-                          color=run.colour, capsize=3, markersize=8)  # fmt: skip
-        axis.set_xlabel(title)
-        axis.margins(x=0.2, y=0.2)
-    axes[0].set_yticks(range(len(runs)), [run.label for run in runs])
-    axes[0].invert_yaxis()
     return figure
 
 
