@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import psutil
@@ -111,7 +111,7 @@ def _own_memory(process: psutil.Process) -> float:
     return float(getattr(info, "pss", info.uss))
 
 
-def _sum(processes: Iterable[psutil.Process], what) -> float:  # type: ignore[no-untyped-def]
+def _sum(processes: Iterable[psutil.Process], what: Callable[[psutil.Process], float]) -> float:
     total = 0.0
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError):  # it may be over by now

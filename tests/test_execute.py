@@ -170,9 +170,7 @@ TOO_MUCH = {
 
 @both
 @pytest.mark.parametrize("what", TOO_MUCH)
-def test_a_limit_that_is_crossed_kills_within_two_seconds(
-    tmp_path: Path, what: str, walls: bool
-) -> None:
+def test_a_limit_that_is_crossed_ends_the_program(tmp_path: Path, what: str, walls: bool) -> None:
     code, limits, expected = TOO_MUCH[what]
     started = time.monotonic()
     done = _python(tmp_path, code, limits=Limits(**limits), walls=walls)
@@ -181,6 +179,21 @@ def test_a_limit_that_is_crossed_kills_within_two_seconds(
     assert time.monotonic() - started < 6
     written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert written < 1e9
+
+
+@both
+def test_what_writes_without_end_is_stopped_within_two_seconds_of_its_quota(
+    tmp_path: Path, walls: bool
+) -> None:
+    code = (
+        "import itertools, time\n"
+        "for i in itertools.count(1):\n"
+        "    open(f'f{i}', 'wb').write(bytes(900_000))\n"
+        "    if i == 12: print(time.monotonic(), flush=True)\n"  # one clock for all processes
+    )
+    done = _python(tmp_path, code, limits=Limits(disk_mb=10), walls=walls)
+    assert "MB to disk, of 10 MB at most" in done.problem
+    assert time.monotonic() - float(done.output) < 2
 
 
 @both
