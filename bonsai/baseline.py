@@ -141,7 +141,7 @@ class BaselineLoop:
         self.folder = folder
         self.data = settings.data or template.scorer.datasets[0]
         self._seeds = settings.seeds or list(template.scorer.seeds)
-        self._fresh_seeds = settings.fresh_seeds()
+        self._fresh_seeds = settings.fresh_seeds(0) if settings.confirm_seeds else []
         self._journal = journal
         self._machine = machine
 

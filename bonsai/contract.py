@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
@@ -18,7 +18,30 @@ from bonsai.errors import BonsaiError
 Rating = Annotated[int, Field(ge=1, le=10)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+MOST_CLAIMS = 3  # that an idea can make, beside the one on the primary metric
 MAX_JSON_BYTES = 20_000_000  # nothing larger is parsed: a run must not be able to fill our memory
+
+
+class Claim(BaseModel):
+    """What an idea is said to achieve, in a form that can turn out to be wrong.
+
+    Attributes:
+        metric: the metric that moves.
+        direction: which way.
+        smallest_effect: by how much at least, in the metric's unit; less would not matter.
+        against: the run that it is compared with: the baseline, `run_0`, or a control of the idea.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: Annotated[str, Field(min_length=1)]
+    direction: Literal["higher", "lower"]
+    smallest_effect: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    against: Annotated[str, Field(pattern=r"^run_\d+$")] = "run_0"
+
+
+class Claims(RootModel[Annotated[list[Claim], Field(max_length=MOST_CLAIMS)]]):
+    """The claims of one idea."""
 
 
 class Idea(BaseModel):
@@ -32,6 +55,7 @@ class Idea(BaseModel):
     Interestingness: Rating = 5
     Feasibility: Rating = 5
     Novelty: Rating = 5
+    Claims: list[Claim] | None = None  # None: the agent makes them, before its first edit
 
 
 class IdeaSet(BaseModel):

@@ -278,7 +278,7 @@ class IdeaLoop:
     def _run_fresh_seeds(self) -> Result:
         """Run the best run's code, chosen by a validation metric, on seeds that no agent saw."""
         best = self._best_run()
-        seeds = self.bench.settings.fresh_seeds()
+        seeds = self.bench.settings.fresh_seeds(0)
         try:
             done = run_fresh_seeds(
                 self.bench.template,

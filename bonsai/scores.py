@@ -47,6 +47,23 @@ class Scores(BaseModel):
     seeds_differ: bool = True
 
 
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of one code on several sets of seeds, as if they had been run together."""
+    per_seed = [
+        {name: values[position] for name, values in part.per_seed.items()}
+        for part in parts
+        for position in range(len(part.seeds))
+    ]
+    summary = summarise(per_seed)
+    return Scores(
+        dataset=parts[0].dataset,
+        means=summary["means"],
+        stderrs=summary["stderrs"],
+        per_seed=summary["final_info_dict"],
+        seeds=[seed for part in parts for seed in part.seeds],
+    )
+
+
 def score_run(
     template: Template, run: Path, data: str, seeds: Sequence[int], *, smoke: bool = False
 ) -> Scores:

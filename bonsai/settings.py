@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bonsai import contract
+from bonsai import contract, verdict
 from bonsai.budget import Budget
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
@@ -17,6 +17,7 @@ from bonsai.template import Template
 
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
+MAX_CONFIRM_SEEDS = 32
 
 
 class Assignment(BaseModel):
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     data: str | None = None  # None: each template's default
     seeds: list[int] | None = None  # None: each template's default
     confirm_seeds: Annotated[int, Field(ge=0)] = CONFIRM_SEEDS
+    max_confirm_seeds: Annotated[int, Field(ge=0, le=verdict.MOST_SEEDS)] = MAX_CONFIRM_SEEDS
     first_fresh_seed: int  # drawn when the sweep starts, so that no agent can know it
     sandbox: Mode = "auto"
     executor: Literal["local", "ray", "slurm"] = "local"
@@ -56,9 +58,15 @@ class Settings(BaseModel):
     idea_budget: Budget = Budget()  # of each idea
     agent_seconds: float = 600.0  # the deadline of one reply
 
-    def fresh_seeds(self) -> list[int]:
-        """The seeds for confirmation: none of them was ever shown to an agent."""
-        return list(range(self.first_fresh_seed, self.first_fresh_seed + self.confirm_seeds))
+    def looks(self) -> list[int]:
+        """After how many fresh seeds an idea is looked at."""
+        return verdict.looks(self.confirm_seeds, self.max_confirm_seeds)
+
+    def fresh_seeds(self, look: int) -> list[int]:
+        """The seeds that look number `look` (from 0) adds: none was ever shown to an agent."""
+        counts = [0, *self.looks()]
+        first = self.first_fresh_seed
+        return list(range(first + counts[look], first + counts[look + 1]))
 
     def templates(self) -> list[tuple[Template, list[Idea]]]:
         """The templates, and the ideas to try on each.

@@ -7,28 +7,74 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bonsai import verdict
+import numpy as np
+
+from bonsai import selection, verdict
 from bonsai.budget import CALLS, Spending
-from bonsai.contract import Idea
+from bonsai.checks import Check
+from bonsai.contract import Claim, Idea
 from bonsai.ledger import Entry, Ledger
-from bonsai.scores import Scores
+from bonsai.scores import Scores, joined
 from bonsai.settings import Settings
 from bonsai.template import Template
+from bonsai.verdict import Comparison, Verdict, Word
+
+BASELINE_RUN = "run_0"
 
 
 @dataclass
 class IdeaSummary:
-    """One idea's story: its runs, its failures, its verdict."""
+    """One idea's story: its runs, its failures, its verdicts.
+
+    Attributes:
+        idea: the idea.
+        entries: its steps in the ledger.
+        spending: what it cost.
+        runs: the scores of its finished runs, on the agent's seeds, in order.
+        best_run: the run that was chosen by a validation metric; None if none finished.
+        fresh: by run, the scores on fresh seeds, of all looks together.
+        claims: what is claimed of it; the first is always on the primary metric.
+        seal: hash of the claims, as it stood in the ledger before the first edit; None if the idea
+            did not come that far.
+        verdicts: one a claim.
+        checks: by run, what was checked of it.
+    """
 
     idea: Idea
     entries: list[Entry]
+    claims: list[Claim]
     spending: Spending = field(default_factory=Spending)
     runs: dict[str, Scores] = field(default_factory=dict)
-    best_run: str | None = None  # the run that was confirmed
-    confirmed: Scores | None = None
-    comparison: verdict.Comparison | None = None
-    adjusted_p: float | None = None
-    word: verdict.Word = "no result"
+    best_run: str | None = None
+    fresh: dict[str, Scores] = field(default_factory=dict)
+    seal: str | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    checks: dict[str, list[Check]] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Verdict:
+        """The verdict on the claim that every idea makes: that the primary metric improves."""
+        return self.verdicts[0]
+
+    @property
+    def word(self) -> Word:
+        """That verdict in a word."""
+        return self.main.word
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The differences to the baseline that it rests on."""
+        return self.main.comparison
+
+    @property
+    def adjusted_p(self) -> float | None:
+        """Its p-value, corrected for all claims of the sweep."""
+        return self.main.p
+
+    @property
+    def confirmed(self) -> Scores | None:
+        """The scores of the best run on fresh seeds."""
+        return self.fresh.get(self.best_run or "")
 
     @property
     def failures(self) -> list[Entry]:
@@ -49,13 +95,23 @@ class IdeaSummary:
 
 @dataclass
 class TemplateSummary:
-    """A template's baseline and the ideas tried on it."""
+    """A template's baseline and the ideas tried on it.
+
+    Attributes:
+        template: the template.
+        baseline: its scores on the agent's seeds; None if it gave no result.
+        confirmed: its scores on fresh seeds, of all looks together.
+        entries: its own steps in the ledger.
+        ideas: the ideas.
+        checks: what was checked of the baseline.
+    """
 
     template: Template
     baseline: Scores | None
     confirmed: Scores | None
     entries: list[Entry]
     ideas: list[IdeaSummary]
+    checks: list[Check] = field(default_factory=list)
 
     @property
     def primary(self) -> str:
@@ -71,6 +127,27 @@ class TemplateSummary:
     def better(self) -> str | None:
         """Which way it improves."""
         return self.template.scorer.metrics[self.primary].better
+
+    @property
+    def best(self) -> tuple[IdeaSummary, selection.Selected] | None:
+        """The idea with the largest gain on fresh seeds, and how far it is expected to fall back.
+
+        None where fewer than three ideas were confirmed.
+        """
+        compared = [
+            (idea, idea.comparison)
+            for idea in self.ideas
+            if idea.comparison and len(idea.comparison.differences) > 1
+        ]
+        sign = -1.0 if self.better == "lower" else 1.0
+        found = selection.best_of(
+            [sign * comparison.mean for _, comparison in compared],
+            [
+                comparison.deviation / np.sqrt(len(comparison.differences))
+                for _, comparison in compared
+            ],
+        )
+        return None if found is None else (compared[found.index][0], found)
 
 
 @dataclass
@@ -127,12 +204,16 @@ def summarise(results: Path) -> SweepSummary:
     for template, tried in settings.templates():
         base = of_idea.get((template.name, ""), [])
         ideas = [
-            _summarise_idea(idea, of_idea.get((template.name, idea.Name), [])) for idea in tried
+            _summarise_idea(template, idea, of_idea.get((template.name, idea.Name), []))
+            for idea in tried
         ]
-        baseline = TemplateSummary(
-            template, _scores(base, "baseline"), _scores(base, "confirm"), base, ideas
-        )
-        templates.append(baseline)
+        built = [entry for entry in base if entry.step == "baseline" and entry.ok]
+        templates.append(
+            TemplateSummary(
+                template, _scores(built[-1]) if built else None, _fresh(base).get(BASELINE_RUN),
+                base, ideas, _checks(built[-1]) if built else [],
+            )
+        )  # fmt: skip
     # In the order in which they were asked for: which idea came first is a matter of timing.
     order = {
         name: position
@@ -149,44 +230,76 @@ def summarise(results: Path) -> SweepSummary:
     return sweep
 
 
-def _summarise_idea(idea: Idea, entries: list[Entry]) -> IdeaSummary:
+def _summarise_idea(template: Template, idea: Idea, entries: list[Entry]) -> IdeaSummary:
     steps = [entry for entry in entries if entry.step not in CALLS]
-    summary = IdeaSummary(idea, steps, Spending.of(entries))
-    for entry in entries:
+    summary = IdeaSummary(idea, steps, [primary_claim(template)], Spending.of(entries))
+    for entry in steps:
+        if entry.step == "claims":
+            summary.claims = [Claim.model_validate(claim) for claim in entry.data["claims"]]
+            summary.seal = entry.data["sha256"]
         if entry.ok and entry.step == "run":
-            summary.runs[entry.data["run"]] = Scores.model_validate(entry.data["scores"])
-        if entry.ok and entry.step == "confirm":
-            summary.best_run = entry.data["run"]
-            summary.confirmed = Scores.model_validate(entry.data["scores"])
+            summary.runs[entry.data["run"]] = _scores(entry)
+        if entry.step in ("run", "confirm") and "run" in entry.data:
+            summary.checks.setdefault(entry.data["run"], []).extend(_checks(entry))
+        if entry.step == "confirm":
+            summary.best_run = summary.best_run or entry.data.get("run")
+    summary.fresh = _fresh(steps)
     return summary
 
 
 def _judge(sweep: SweepSummary) -> None:
-    """Compare each confirmed idea with its baseline, and correct for all of them together."""
-    for template, idea in sweep.ideas:
-        if idea.confirmed is not None and template.confirmed is not None:
-            idea.comparison = verdict.compare(
-                idea.confirmed.per_seed[template.primary],
-                template.confirmed.per_seed[template.primary],
-            )
-    tested = [
-        (template, idea)
+    """Compare each confirmed idea with what it claims to beat, and correct for all claims."""
+    planned = len(sweep.settings.looks())
+    open_verdicts = [
+        (idea, _compare(template, idea, claim, planned))
         for template, idea in sweep.ideas
-        if idea.comparison and idea.comparison.p is not None
+        for claim in idea.claims
     ]
-    adjusted = verdict.holm(
-        [
-            idea.comparison.p
-            for _, idea in tested
-            if idea.comparison and idea.comparison.p is not None
-        ]
+    judged = verdict.judge([each for _, each in open_verdicts])
+    for (idea, _), each in zip(open_verdicts, judged, strict=True):
+        idea.verdicts.append(each)
+
+
+def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, looks: int) -> Verdict:
+    """A verdict yet to be spoken: the comparison that a claim rests on, or why there is none."""
+    run, other = idea.confirmed, idea.fresh.get(claim.against)
+    if claim.against == BASELINE_RUN:
+        other = template.confirmed
+    plain = Verdict(claim=claim, run=idea.best_run)
+    if not idea.runs:
+        return plain.model_copy(update={"why": "No run finished."})
+    if run is None:
+        return plain.model_copy(update={"why": "No run of the idea was confirmed."})
+    if other is None:
+        why = f"{claim.against} was not run on fresh seeds, so there is nothing to compare with."
+        return plain.model_copy(update={"why": why})
+    if claim.metric not in run.per_seed or claim.metric not in other.per_seed:
+        return plain.model_copy(update={"why": f"The runs have no {claim.metric}."})
+    shared = min(len(run.seeds), len(other.seeds))  # one of them may have failed at a later look
+    comparison = verdict.compare(
+        run.per_seed[claim.metric][:shared], other.per_seed[claim.metric][:shared], looks
     )
-    for (_, idea), value in zip(tested, adjusted, strict=True):
-        idea.adjusted_p = value
-    for template, idea in sweep.ideas:
-        idea.word = verdict.judge(idea.comparison, idea.adjusted_p, template.better)
+    return plain.model_copy(update={"comparison": comparison})
 
 
-def _scores(entries: list[Entry], step: str) -> Scores | None:
-    found = [entry for entry in entries if entry.step == step and entry.ok]
-    return Scores.model_validate(found[-1].data["scores"]) if found else None
+def primary_claim(template: Template) -> Claim:
+    """What every idea is taken to claim: that the primary metric improves on the baseline's."""
+    primary = template.scorer.primary
+    return Claim(metric=primary, direction=template.scorer.metrics[primary].better or "higher")
+
+
+def _fresh(entries: list[Entry]) -> dict[str, Scores]:
+    """By run, the scores of all looks at it together."""
+    by_run: dict[str, list[Scores]] = {}
+    for entry in entries:
+        if entry.step == "confirm" and entry.ok:
+            by_run.setdefault(entry.data.get("run", BASELINE_RUN), []).append(_scores(entry))
+    return {run: joined(scores) for run, scores in by_run.items()}
+
+
+def _scores(entry: Entry) -> Scores:
+    return Scores.model_validate(entry.data["scores"])
+
+
+def _checks(entry: Entry) -> list[Check]:
+    return [Check.model_validate(check) for check in entry.data.get("checks", [])]
