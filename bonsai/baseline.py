@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 import bonsai
-from bonsai import execute
+from bonsai import checks, execute
 from bonsai.errors import BonsaiError
 from bonsai.journal import Journal, Result
 from bonsai.kit.data import data_folder
@@ -141,25 +143,47 @@ class BaselineLoop:
         self.folder = folder
         self.data = settings.data or template.scorer.datasets[0]
         self._seeds = settings.seeds or list(template.scorer.seeds)
-        self._fresh_seeds = settings.fresh_seeds(0) if settings.confirm_seeds else []
+        self._settings = settings
         self._journal = journal
         self._machine = machine
+        self._scores: Scores | None = None
+        self._looks: list[Scores | None] = []
+        self._looking = threading.Lock()
 
     def build(self) -> Baseline | None:
         """The baseline that the template's ideas start from; None if the template does not work."""
         entry = self._journal.step("baseline", self._build)
         if not entry.ok:
             return None
-        scores = Scores.model_validate(entry.data["scores"])
+        self._scores = Scores.model_validate(entry.data["scores"])
         return Baseline(
-            self.folder / "run_0", scores, entry.data["run_seconds"], entry.data["where"], True
+            self.folder / "run_0",
+            self._scores,
+            entry.data["run_seconds"],
+            entry.data["where"],
+            True,
         )
 
-    def confirm(self) -> None:
-        """Run the baseline on the fresh seeds, to compare every idea's best run with."""
-        if self._fresh_seeds:
-            self._journal.step("confirm", self._confirm)
-        self._journal.step("end", lambda: Result(True, "the baseline stands"))
+    def fresh(self, look: int) -> Scores | None:
+        """The baseline's scores on the fresh seeds of a look; None if it failed there.
+
+        It is run once, for whoever asks first; the others wait for that.
+
+        Raises:
+            execute.Cancelled: the sweep was told to stop.
+        """
+        while not self._looking.acquire(timeout=0.2):
+            if self._machine.cancel.is_set():
+                raise execute.Cancelled
+        try:
+            while len(self._looks) <= look and None not in self._looks:
+                number = len(self._looks)
+                entry = self._journal.step("confirm", partial(self._confirm, number))
+                scores = Scores.model_validate(entry.data["scores"]) if entry.ok else None
+                self._looks.append(scores)
+            return self._looks[look] if look < len(self._looks) else None
+        finally:
+            self._looking.release()
 
     def _build(self) -> Result:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -177,22 +201,36 @@ class BaselineLoop:
         measured = Measured(baseline.scores, baseline.seconds, baseline.where)
         return Result(True, message, measured.record())
 
-    def _confirm(self) -> Result:
+    def _confirm(self, look: int) -> Result:
+        seeds = self._settings.fresh_seeds(look)
+        before = self._scores if look == 0 else None
+        known = before.seeds[:1] if before else []
+        folder = self.folder / "confirm" / f"look_{look + 1}"
         try:
             done = run_fresh_seeds(
                 self.template,
                 (self.template.folder / "experiment.py").read_text(encoding="utf-8"),
-                self.folder / "confirm",
+                folder,
                 data=self.data,
-                seeds=self._fresh_seeds,
-                log=self.folder / "logs" / "confirm",
+                seeds=[*seeds, *known],
+                log=self.folder / "logs" / f"confirm-look_{look + 1}",
                 machine=self._machine,
                 trusted=True,
             )
         except RunFailed as error:
             return _failed(error)
-        message = f"{self._describe(done.scores)} on {len(self._fresh_seeds)} fresh seeds"
-        return Result(True, message, done.record())
+        found = checks.of_run(self.template, self.data, done, None)
+        if before:
+            found.append(checks.repeats(self.template, before, done.scores.of(known)))
+        scores = done.scores.of(seeds)
+        message = f"{self._describe(scores)} on {len(seeds)} fresh seeds"
+        data = done.record() | {
+            "scores": scores.model_dump(),
+            "look": look + 1,
+            "checks": [check.model_dump() for check in found],
+            "curve": checks.curve(self.template, folder / "run"),
+        }
+        return Result(True, message, data)
 
     def _describe(self, scores: Scores) -> str:
         primary = self.template.scorer.primary

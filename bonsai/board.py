@@ -18,7 +18,7 @@ from rich.text import Text
 from bonsai.budget import CALLS, Spending
 from bonsai.ledger import NO_STEP, Entry
 
-QUIET_STEPS = {"start", "smoke", *CALLS}  # told only when they fail
+QUIET_STEPS = {"start", "claims", "smoke", *CALLS}  # told only when they fail
 MAX_ROWS = 20  # in a sweep of more, not every idea has a row of the table
 LAST_ENDED = 5
 SECONDS_LEFT = re.compile(r"(\d+) s left")

@@ -285,8 +285,11 @@ def run(
     data: Data = None,
     seeds: Seeds = None,
     confirm_seeds: Annotated[
-        int, typer.Option(min=0, help="Fresh seeds for the verdict; 0: no verdict.")
+        int, typer.Option(min=0, max=40, help="Fresh seeds for a first verdict; 0: no verdict.")
     ] = 8,
+    max_confirm_seeds: Annotated[
+        int, typer.Option(min=0, max=40, help="Most of them, while it is undecided.")
+    ] = 32,
     budget_usd: Dollars = None,
     budget_tokens: Tokens = None,
     budget_hours: Hours = None,
@@ -341,7 +344,8 @@ def run(
         model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
         max_runs=max_runs, max_tries=max_tries, data=data, seeds=_parse_seeds(seeds),
         **_parse_machines(executor.value, workers, threads, gpus_per_run, address, slurm or []),
-        confirm_seeds=confirm_seeds, sandbox=sandbox.value, limits=_parse_limits(limit or []),
+        confirm_seeds=confirm_seeds, max_confirm_seeds=max_confirm_seeds,
+        sandbox=sandbox.value, limits=_parse_limits(limit or []),
         budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
         idea_budget=Budget(
             usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours

@@ -87,6 +87,9 @@ class Execution:
         output: the end of what it printed on stdout.
         error: the end of what it printed on stderr.
         where: what kept it from doing harm, and the machine, if it was another.
+        memory_gb: the most memory that it was seen to take; pages that processes share may count
+            several times.
+        cpu_seconds: the computing time that it was last seen to have taken, all processes together.
     """
 
     code: int
@@ -95,6 +98,8 @@ class Execution:
     output: str
     error: str
     where: str
+    memory_gb: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -175,7 +180,10 @@ def run(
         code = 128 - code
     where = "bubblewrap" if program.walls else "no walls"
     seconds = time.monotonic() - started
-    return Execution(code, stopped, seconds, _tail(logs[0]), _tail(logs[1]), where)
+    return Execution(
+        code, stopped, seconds, _tail(logs[0]), _tail(logs[1]), where,
+        watch.memory_gb, watch.cpu_seconds,
+    )  # fmt: skip
 
 
 def _wait(

@@ -12,37 +12,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bonsai import cassette, prompts
-from bonsai.agents.protocol import FINISHED, Agent
-from bonsai.baseline import Baseline
-from bonsai.contract import Idea
+from bonsai import cassette, checks, claims, prompts
+from bonsai.agents.protocol import FINISHED
+from bonsai.bench import Bench
+from bonsai.confirmation import Confirmation
+from bonsai.contract import Claim, Idea
+from bonsai.errors import BonsaiError
 from bonsai.execute import Program
-from bonsai.gateway import Gateway, Session
+from bonsai.gateway import Session
 from bonsai.guard import Snapshot, out_of_scope, sha256, syntax_problem
 from bonsai.journal import Journal, Result
 from bonsai.ledger import Entry
-from bonsai.runs import Machine, Measured, RunFailed, run_experiment, run_fresh_seeds
+from bonsai.runs import Measured, RunFailed, run_experiment
 from bonsai.scores import Scores
-from bonsai.settings import Settings
-from bonsai.template import EDITABLE, Template
+from bonsai.template import EDITABLE
 from bonsai.workspace import Workspace
 
 PLOT_TRIES = 2
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all ideas of one template share."""
-
-    template: Template
-    settings: Settings
-    data: str
-    baseline: Baseline
-    prompts: prompts.Prompts
-    gateway: Gateway
-    agent: Agent
-    folder: Path  # results/<template>
-    machine: Machine
 
 
 @dataclass
@@ -56,6 +42,7 @@ class Progress:
         default_factory=dict
     )  # hash of experiment.py -> the run that had it
     over: str | None = None  # why no further run is begun, if a budget or the cassette ended
+    claims: list[Claim] = field(default_factory=list)
     tries: int = 0
     problem: str | None = None  # what the agent must mend
 
@@ -99,8 +86,7 @@ class IdeaLoop:
         try:
             start = self.journal.step("start", self._start)
             self.progress.seen[start.data["experiment"]] = "run_0"
-            plan = self.journal.step("plan", self._plan)
-            if not self._is_over(plan):
+            if not self._is_over(self._plan_and_claims()):
                 self._runs()
                 self._write_up()
             self._confirm()
@@ -136,15 +122,61 @@ class IdeaLoop:
                 progress.failures.append(entry.message)
 
     def _start(self) -> Result:
-        commit = self.workspace.create(self.bench.template, self.bench.baseline.folder)
+        commit = self.workspace.create(self.bench.template, self.bench.baseline.folder, self.idea)
         data = self._state(commit) | {"experiment": sha256(self._experiment)}
         return Result(True, f"workspace of {self.idea.Title!r}", data)
 
+    def _plan_and_claims(self) -> Entry:
+        """Have a plan and claims made, and seal the claims; returns the last entry."""
+        plan = self.journal.step("plan", self._plan)
+        for last in (False, True):
+            sealed = self.journal.step("claims", partial(self._seal, last))
+            if sealed.ok or last:
+                break
+            self.progress.problem = sealed.data["feedback"]
+            plan = self.journal.step("plan", self._mend_claims)
+            self.progress.problem = None
+        self.progress.claims = [Claim.model_validate(each) for each in sealed.data["claims"]]
+        return plan
+
     def _plan(self) -> Result:
         message = self.bench.prompts.message(
-            "plan", self.idea, max_runs=self.bench.settings.max_runs
-        )
-        return self._ask("plan", message, ("notes.txt",))
+            "plan", self.idea, max_runs=self.bench.settings.max_runs,
+            claims=self.bench.prompts.claims(self.idea),
+        )  # fmt: skip
+        own = () if self.idea.Claims is not None else (claims.FILE,)
+        return self._ask("plan", message, ("notes.txt", *own))
+
+    def _mend_claims(self) -> Result:
+        message = self.bench.prompts.message(
+            "mend_claims", self.idea, problem=self.progress.problem,
+            claims=self.bench.prompts.claims(self.idea),
+        )  # fmt: skip
+        return self._ask("plan", message, (claims.FILE,))
+
+    def _seal(self, last: bool) -> Result:
+        """Record what is claimed; without claims that can be judged, only what every idea claims.
+
+        Args:
+            last: whether the agent gets no other chance to mend them.
+        """
+        template = self.bench.template
+        problem = None
+        try:
+            made = claims.read(self.workspace.folder, template, self.bench.settings.max_runs)
+        except BonsaiError as error:
+            problem = str(error).replace(f"{self.workspace.folder}/", "")
+            if not last and self.idea.Claims is None:
+                again = {"feedback": problem, "kind": "unusable claims"}
+                return Result(False, problem, self._state() | again)
+            made = [claims.primary_claim(template)]
+        data = self._state()
+        data |= {"claims": [claim.model_dump() for claim in made], "sha256": claims.seal(made)}
+        if problem:
+            data["kind"] = "unusable claims"
+        count = f"{len(made)} claim{'s' * (len(made) != 1)} sealed"
+        told = f"{problem}; {count}" if problem else count
+        return Result(problem is None, told, data)
 
     def _edit(self) -> Result:
         progress, settings = self.progress, self.bench.settings
@@ -214,7 +246,11 @@ class IdeaLoop:
         shutil.copy(self._experiment, out / "experiment.py")  # the code lies beside its result
         message = self._describe(done.scores)
         commit = self.workspace.commit(f"{name}: {message}")
-        data = self._state() | done.record()
+        found = checks.of_run(
+            self.bench.template, self.bench.data, done, self.bench.baseline.scores
+        )
+        found.append(checks.frozen_files(self.bench.template, self.workspace.folder))
+        data = self._state() | done.record() | {"checks": [each.model_dump() for each in found]}
         data |= {"run": name, "commit": commit, "experiment": sha256(self._experiment)}
         return Result(True, message, data)
 
@@ -272,29 +308,15 @@ class IdeaLoop:
         return self._plots()
 
     def _confirm(self) -> None:
-        if self.progress.runs and self.bench.settings.confirm_seeds:
-            self.journal.step("confirm", self._run_fresh_seeds)
-
-    def _run_fresh_seeds(self) -> Result:
-        """Run the best run's code, chosen by a validation metric, on seeds that no agent saw."""
-        best = self._best_run()
-        seeds = self.bench.settings.fresh_seeds(0)
-        try:
-            done = run_fresh_seeds(
-                self.bench.template,
-                self.workspace.file_at(self.progress.commits[best], "experiment.py"),
-                self.folder / "confirm",
-                data=self.bench.data,
-                seeds=seeds,
-                log=self._log("confirm"),
-                machine=self.machine,
-            )
-            self._check_seeds(done.scores)
-        except RunFailed as error:
-            return self._failed(error)
-        primary = self.bench.template.scorer.primary
-        message = f"{best}: {primary} {done.scores.means[primary]:.4g} on {len(seeds)} fresh seeds"
-        return Result(True, message, self._state() | done.record() | {"run": best})
+        progress = self.progress
+        if not progress.runs:
+            return
+        Confirmation(
+            self.bench, self.folder / "confirm", self.journal, self.machine, self.account,
+            progress.claims,
+            code=lambda run: self.workspace.file_at(progress.commits[run], "experiment.py"),
+            check_seeds=self._check_seeds, state=self._state, log=self._log,
+        ).run(self._best_run(), progress.runs)  # fmt: skip
 
     def _end(self) -> Result:
         runs = len(self.progress.runs)
@@ -319,10 +341,15 @@ class IdeaLoop:
         return self.folder / "logs" / f"{len(self.progress.failures):02d}-{name}"
 
     def _best_run(self) -> str:
+        """The best by a validation metric; a run that a claim names as a control is not the idea's.
+
+        Unless there is no other.
+        """
         scorer = self.bench.template.scorer
         sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
+        controls = {claim.against for claim in self.progress.claims}
         return max(
-            self.progress.runs,
+            [run for run in self.progress.runs if run not in controls] or self.progress.runs,
             key=lambda name: sign * self.progress.runs[name].means[scorer.selection],
         )
 

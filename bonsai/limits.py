@@ -35,6 +35,8 @@ class Watch:
         self._logs = logs
         self._files_before, self._bytes_before = _measure(folders)
         self._tasks_before = _tasks_of_machine()
+        self.memory_gb = 0.0  # the most that was seen
+        self.cpu_seconds = 0.0  # of all processes together, when last seen
 
     def output(self) -> str | None:
         """A sentence's end if too much was printed: cheap, to be asked often."""
@@ -63,6 +65,8 @@ class Watch:
         memory = _sum(processes, lambda process: process.memory_info().rss)
         if memory > limits.memory_gb * GB:  # shared pages were counted twice: look closer
             memory = _sum(processes, _own_memory)
+        self.memory_gb = max(self.memory_gb, memory / GB)
+        self.cpu_seconds = max(self.cpu_seconds, _sum(processes, _cpu_seconds))
         if memory > limits.memory_gb * GB:
             return f"it took {memory / GB:.1f} GB of memory, of {limits.memory_gb:g} GB at most"
         files, size = _measure(self._folders)
@@ -109,6 +113,12 @@ def _tasks_of_machine() -> int:
 def _own_memory(process: psutil.Process) -> float:
     info = process.memory_full_info()
     return float(getattr(info, "pss", info.uss))
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    """Its own, and of those of its children that are over."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _sum(processes: Iterable[psutil.Process], what: Callable[[psutil.Process], float]) -> float:

@@ -18,6 +18,9 @@ from bonsai.template import EDITABLE, HOME, Template
 
 CURVE_POINTS = 6  # a curve is thinned to this many points: enough for its shape, cheap to send
 MAX_FAILURES = 5
+TEXTS = (
+    "rules", "plan", "claims", "claims_given", "mend_claims", "edit", "mend", "write_up",
+)  # fmt: skip
 MAX_NOTES = 4000
 
 
@@ -45,14 +48,10 @@ class Prompts:
         path = HOME / "prompt.json"
         value = contract.read_json(path)
         try:
-            self._texts = {
-                name: "\n".join(value[name])
-                for name in ("rules", "plan", "edit", "mend", "write_up")
-            }
+            self._texts = {name: "\n".join(value[name]) for name in TEXTS}
         except (KeyError, TypeError) as error:
             raise BonsaiError(
-                f"{path}: {error}; it must hold lists of lines called rules, plan, edit, mend, "
-                "write_up"
+                f"{path}: {error}; it must hold lists of lines called {', '.join(TEXTS)}"
             ) from error
         self._path = path
         self._template = template
@@ -77,6 +76,20 @@ class Prompts:
         """One whole message: the rules, then the text called `name` with `values` filled in."""
         text = self._fill(name, title=idea.Title, experiment=idea.Experiment, **values)
         return f"{self._rules}\n\n{text}\n"
+
+    def claims(self, idea: contract.Idea) -> str:
+        """How claims.json is to be filled, or that the idea has brought its own."""
+        if idea.Claims is not None:
+            return self._fill("claims_given")
+        primary = self._template.scorer.primary
+        size = visible_difference(self._baseline, primary)
+        return self._fill(
+            "claims",
+            most_claims=contract.MOST_CLAIMS,
+            primary=primary,
+            better=self._template.scorer.metrics[primary].better or "higher",
+            visible=f"{size or 0.0:.2g}",
+        )
 
     def results(self, runs: Mapping[str, Scores], curves: Mapping[str, str]) -> str:
         """A table of every finished run beside the baseline, then the curves of the last one."""
@@ -115,7 +128,7 @@ def describe_noise(baseline: Scores, primary: str) -> str:
             "as progress."
         )
     deviation = float(np.std(values, ddof=1))
-    visible = 2 * deviation * math.sqrt(2 / len(values))
+    visible = visible_difference(baseline, primary)
     return (
         f"Over {len(values)} seeds the baseline's {primary} is {np.mean(values):.4g} with a "
         "standard "
@@ -124,6 +137,17 @@ def describe_noise(baseline: Scores, primary: str) -> str:
         "and the "
         "baseline on fresh seeds that you have not seen, and only that decides."
     )
+
+
+def visible_difference(baseline: Scores, metric: str) -> float | None:
+    """The difference of two means over the agent's seeds that is about twice its standard error.
+
+    None where the noise is unknown, with one seed.
+    """
+    values = baseline.per_seed[metric]
+    if len(values) < 2:
+        return None
+    return float(2 * np.std(values, ddof=1) * math.sqrt(2 / len(values)))
 
 
 def describe_run(name: str, scores: Scores, baseline: Scores | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bonsai import sandbox
+from bonsai import contract, sandbox
 from bonsai.errors import BonsaiError
 from bonsai.execute import Execution, Program, cores
 from bonsai.executors import Executor, LocalExecutor
@@ -49,11 +49,23 @@ class Machine:
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished run: its scores, the seconds that it took, and what it was kept within."""
+    """A finished run: its scores, what it took, and what it was kept within.
+
+    Attributes:
+        scores: as the runner computed them.
+        seconds: how long it ran.
+        where: what kept it from doing harm, and the machine, if it was another.
+        memory_gb: the most memory that it was seen to take; 0 if that is not known.
+        cpu_seconds: the computing time that it took; 0 if that is not known.
+        checksums: SHA-256 of the data that it read, by its own account.
+    """
 
     scores: Scores
     seconds: float
     where: str
+    memory_gb: float = 0.0
+    cpu_seconds: float = 0.0
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, object]:
         """As it stands in the ledger."""
@@ -61,6 +73,8 @@ class Measured:
             "scores": self.scores.model_dump(),
             "run_seconds": round(self.seconds, 3),
             "where": self.where,
+            "memory_gb": round(self.memory_gb, 3),
+            "cpu_seconds": round(self.cpu_seconds, 2),
         }
 
 
@@ -151,7 +165,17 @@ def run_experiment(
             + "; ".join(scores.disagreements[:3])
             + ". Leave the writing of results to kit.main",
         )
-    return Measured(scores, done.seconds, done.where)
+    return Measured(
+        scores, done.seconds, done.where, done.memory_gb, done.cpu_seconds, _checksums(out)
+    )
+
+
+def _checksums(run: Path) -> dict[str, str]:
+    try:
+        found = contract.read_json(run / "environment.json")["checksums"]
+        return {str(name): str(value) for name, value in found.items()}
+    except (BonsaiError, KeyError, TypeError, AttributeError):  # an experiment may write anything
+        return {}
 
 
 def run_fresh_seeds(

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from bonsai import contract
 from bonsai.errors import BonsaiError
+from bonsai.kit.data import load_images, test_fingerprints
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
@@ -36,6 +37,8 @@ class Scores(BaseModel):
         disagreements: one sentence for each number of `final_info.json` that is another.
         seeds_differ: whether the arrays of different seeds differ, as they do if the seeds are
             used; True with one seed.
+        trained_on_test: how many test images are among those that training has seen; None where
+            the experiment does not say which those are (`Outcome(train_fingerprints=...)`).
     """
 
     dataset: str
@@ -45,6 +48,23 @@ class Scores(BaseModel):
     seeds: list[int]
     disagreements: list[str] = []
     seeds_differ: bool = True
+    trained_on_test: int | None = None
+
+    def of(self, seeds: Sequence[int]) -> Scores:
+        """The scores of some of the seeds alone."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        per_seed = [
+            {name: values[place] for name, values in self.per_seed.items()} for place in places
+        ]
+        summary = summarise(per_seed)
+        return self.model_copy(
+            update={
+                "means": summary["means"],
+                "stderrs": summary["stderrs"],
+                "per_seed": summary["final_info_dict"],
+                "seeds": list(seeds),
+            }
+        )
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
@@ -78,11 +98,12 @@ def score_run(
     claimed = contract.read(contract.FinalInfo, path).root if path.exists() else None
     try:
         truth = template.scorer.load_truth(data, smoke)
-        per_seed, prints = [], set()
+        per_seed, prints, trained_on = [], set(), []
         for seed in seeds:  # one after the other: outcomes may be large
             outcome = _load_outcome(run / f"outcome_seed_{seed}.npz")
             per_seed.append(template.scorer.evaluate(outcome, truth, seed))
             prints.add(_fingerprint(outcome))
+            trained_on.append(outcome.get("train_fingerprints"))
     except KitError as error:
         raise BonsaiError(str(error)) from error
     summary = summarise(per_seed)
@@ -102,7 +123,21 @@ def score_run(
         if claimed
         else [],
         seeds_differ=len(seeds) == 1 or len(prints) > 1,
+        trained_on_test=_trained_on_test(template, data, smoke, trained_on),
     )
+
+
+def _trained_on_test(
+    template: Template,
+    data: str,
+    smoke: bool,
+    trained_on: Sequence[npt.NDArray[Any] | None],
+) -> int | None:
+    """How many different test images are among the images that training says it has seen."""
+    if template.scorer.load_data is not load_images or any(seen is None for seen in trained_on):
+        return None
+    seen = np.unique(np.concatenate([np.ravel(each) for each in trained_on if each is not None]))
+    return int(np.isin(np.unique(test_fingerprints(data, smoke)), seen).sum())
 
 
 def _fingerprint(outcome: Mapping[str, npt.NDArray[Any]]) -> str:

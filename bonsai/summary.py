@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bonsai import selection, verdict
+from bonsai import checks, selection, verdict
 from bonsai.budget import CALLS, Spending
 from bonsai.checks import Check
+from bonsai.claims import BASELINE_RUN, primary_claim
 from bonsai.contract import Claim, Idea
 from bonsai.ledger import Entry, Ledger
 from bonsai.scores import Scores, joined
 from bonsai.settings import Settings
 from bonsai.template import Template
 from bonsai.verdict import Comparison, Verdict, Word
-
-BASELINE_RUN = "run_0"
 
 
 @dataclass
@@ -208,10 +208,12 @@ def summarise(results: Path) -> SweepSummary:
             for idea in tried
         ]
         built = [entry for entry in base if entry.step == "baseline" and entry.ok]
+        for idea in ideas:
+            _check_idea(template, idea, base)
         templates.append(
             TemplateSummary(
                 template, _scores(built[-1]) if built else None, _fresh(base).get(BASELINE_RUN),
-                base, ideas, _checks(built[-1]) if built else [],
+                base, ideas, checks.merged([check for entry in base for check in _checks(entry)]),
             )
         )  # fmt: skip
     # In the order in which they were asked for: which idea came first is a matter of timing.
@@ -247,6 +249,28 @@ def _summarise_idea(template: Template, idea: Idea, entries: list[Entry]) -> Ide
     return summary
 
 
+def _check_idea(template: Template, idea: IdeaSummary, base: list[Entry]) -> None:
+    """Add what can only be checked with the baseline and the whole story at hand."""
+    if (best := idea.best_run) is None:
+        return
+    steps = [entry.step for entry in idea.entries]
+    before_edits = "claims" in steps and steps.index("claims") < steps.index("edit")
+    idea.checks[best].append(checks.sealed(idea.claims, idea.seal, before_edits))
+    cost = checks.cost(template, _looks(idea.entries, best), _looks(base, BASELINE_RUN))
+    if cost:
+        idea.checks[best].append(cost)
+    idea.checks = {run: checks.merged(found) for run, found in idea.checks.items()}
+
+
+def _looks(entries: list[Entry], run: str) -> list[dict[str, Any]]:
+    """What the ledger holds of each look at a run."""
+    return [
+        entry.data
+        for entry in entries
+        if entry.step == "confirm" and entry.ok and entry.data.get("run", BASELINE_RUN) == run
+    ]
+
+
 def _judge(sweep: SweepSummary) -> None:
     """Compare each confirmed idea with what it claims to beat, and correct for all claims."""
     planned = len(sweep.settings.looks())
@@ -280,12 +304,6 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, looks: 
         run.per_seed[claim.metric][:shared], other.per_seed[claim.metric][:shared], looks
     )
     return plain.model_copy(update={"comparison": comparison})
-
-
-def primary_claim(template: Template) -> Claim:
-    """What every idea is taken to claim: that the primary metric improves on the baseline's."""
-    primary = template.scorer.primary
-    return Claim(metric=primary, direction=template.scorer.metrics[primary].better or "higher")
 
 
 def _fresh(entries: list[Entry]) -> dict[str, Scores]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from bonsai import agents, execute, report, sandbox, summary
 from bonsai.baseline import Baseline, BaselineLoop
+from bonsai.bench import Bench
 from bonsai.board import Board
 from bonsai.budget import Books
 from bonsai.contract import Idea
@@ -21,7 +23,7 @@ from bonsai.errors import BonsaiError
 from bonsai.executors import make_executor
 from bonsai.files import DiskFull, tells_of_full_disk
 from bonsai.gateway import Gateway, LiveModel
-from bonsai.idea_loop import Bench, IdeaLoop
+from bonsai.idea_loop import IdeaLoop
 from bonsai.journal import Journal
 from bonsai.ledger import END, NO_STEP, Entry, Ledger
 from bonsai.prompts import Prompts
@@ -31,7 +33,7 @@ from bonsai.summary import SweepSummary
 from bonsai.template import Template
 
 Found = TypeVar("Found")
-Work = tuple[Template, str, Callable[[], None]]  # what is done for an idea of a template
+Work = tuple[Template, str, Callable[[], object]]  # what is done for an idea of a template
 CANCEL_SECONDS = 5.0  # how long to wait for what is being done when a person stops the sweep
 BASELINE = ""  # the idea under which a template's own steps stand in the ledger
 
@@ -96,9 +98,7 @@ class Sweep:
             self.board.done_before += len(ideas) - len(left)
         if entries:
             self.board.recall(entries)
-        if not any(ideas for _, ideas in templates) and all(
-            self._ended(template, BASELINE) for template, _ in templates
-        ):
+        if not any(ideas for _, ideas in templates):
             return
         agent = agents.make_agent(self.settings.agent, edit_format)
         why_no_walls = None
@@ -129,6 +129,7 @@ class Sweep:
                     settings=self.settings,
                     data=loop.data,
                     baseline=baseline,
+                    fresh_baseline=loop.fresh,
                     prompts=Prompts(
                         template, baseline.scores, baseline.seconds, self.settings.limits
                     ),
@@ -136,8 +137,10 @@ class Sweep:
                     agent=agent,
                     folder=loop.folder,
                     machine=self.machine,
+                    ideas=sum(len(assignment.ideas) for assignment in self.settings.assignments),
                 )
-                yield template, BASELINE, loop.confirm
+                if self.settings.confirm_seeds:  # meanwhile ideas are worked on
+                    yield template, BASELINE, partial(loop.fresh, 0)
                 for idea in ideas:
                     yield template, idea.Name, self._idea_loop(bench, idea).run
 

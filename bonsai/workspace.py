@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonsai import execute
+from bonsai import claims, execute
+from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
 from bonsai.template import LEFT_OUT, Template
 
@@ -31,12 +32,13 @@ class Workspace:
 
     folder: Path
 
-    def create(self, template: Template, baseline: Path) -> str:
+    def create(self, template: Template, baseline: Path, idea: Idea) -> str:
         """Copy the template and its baseline into a fresh folder and commit them.
 
         Args:
             template: what to copy.
             baseline: the results that become `run_0`.
+            idea: the idea that is worked on here.
 
         Returns:
             The commit's hash.
@@ -46,6 +48,7 @@ class Workspace:
         shutil.copytree(baseline, self.folder / "run_0")
         notes = self.folder / "notes.txt"
         notes.write_text(notes_header(template), encoding="utf-8")
+        claims.write(self.folder, idea)
         self._git("init", "--quiet")
         # Outcome arrays are large and binary: they stay beside the history, not in it.
         (self.folder / ".git" / "info" / "exclude").write_text("*.npz\n__pycache__/\n")

@@ -12,7 +12,7 @@ returns and writes the result files. The agent that edits experiments cannot edi
 """
 
 from bonsai.kit.compute import device, set_seed, threads
-from bonsai.kit.data import Images, Truth, load_images, load_truth
+from bonsai.kit.data import Images, Truth, fingerprints, load_images, load_truth
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import main
 from bonsai.kit.outcome import Curves, Outcome
@@ -33,6 +33,7 @@ __all__ = [
     "Truth",
     "band",
     "device",
+    "fingerprints",
     "load_images",
     "load_runs",
     "load_truth",

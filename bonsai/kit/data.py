@@ -171,6 +171,33 @@ def checksums(name: str) -> dict[str, str]:
     }
 
 
+def fingerprints(images: Any) -> npt.NDArray[np.uint64]:
+    """A hash of each image, by which one is known wherever it turns up; the same for equal pixels.
+
+    `Outcome(train_fingerprints=kit.fingerprints(images))` tells the runner what training has seen,
+    and it tells whoever reads the results whether test images were among that.
+
+    Args:
+        images: (N, ...) tensor or array of pixels as they were loaded.
+
+    Returns:
+        (N,) the first 64 bits of BLAKE2b.
+    """
+    array = np.ascontiguousarray(images.cpu().numpy() if hasattr(images, "cpu") else images)
+    rows = array.reshape(len(array), -1)
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows]
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
+@lru_cache(maxsize=4)
+def test_fingerprints(name: str, smoke: bool = False) -> npt.NDArray[np.uint64]:
+    """The fingerprints of a data set's test images; names and errors as in `load_images`."""
+    name, smoke = _canonical(name, smoke)
+    _, train_labels, test_images, _ = _arrays(name)
+    _, _, test = _split(name, smoke, train_labels, len(test_images))
+    return fingerprints(test_images[test])
+
+
 def publish(name: str) -> None:
     """Lay a data set without its test labels into the cache, for programs that may not see them.
 

@@ -44,6 +44,8 @@ class Scorer:
     load_data: Callable[[str, bool], Any]
     load_truth: Callable[[str, bool], Any]
     prepare: Callable[[str, bool, Sequence[int]], Values] | None = None
+    repeats_within: float = 0.0
+    curve: str | None = None
 
     @property
     def primary(self) -> str:
@@ -92,6 +94,11 @@ def load_scorer(path: Path) -> Scorer:
     defines `prepare(name, smoke, seeds)`, which returns arrays; they are `load_data`'s third
     argument. The runner, which has the labels, prepares; the experiment is given the arrays.
 
+    Two more are optional. `REPEATS_WITHIN`: by how much the primary metric of one seed may differ
+    between two runs on one machine, beside other seeds (default: not at all). `CURVE`: the series
+    of `history.json` that follows the metric `SELECTION` through training, by which runs that take
+    unequal time are compared at equal time.
+
     Raises:
         KitError: the file is missing or a name is.
     """
@@ -113,6 +120,8 @@ def load_scorer(path: Path) -> Scorer:
             load_data=getattr(module, "load_data", load_images),
             load_truth=getattr(module, "load_truth", load_truth),
             prepare=getattr(module, "prepare", None),
+            repeats_within=float(getattr(module, "REPEATS_WITHIN", 0.0)),
+            curve=getattr(module, "CURVE", None),
         )
     except AttributeError as error:
         raise KitError(f"{path}: {error}; score.py must define it") from error

@@ -180,6 +180,7 @@ def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
     batch_size = min(config.batch_size, len(train_images))
     steps_per_epoch = len(train_images) // batch_size   # the incomplete last batch is left out
     total_steps = config.epochs * steps_per_epoch
+    used = torch.zeros(len(train_images), dtype=torch.bool, device=kit.device())
     curves = kit.Curves()
     progress = kit.Progress(total_steps, f"seed {seed}")
     started = time.perf_counter()
@@ -190,6 +191,7 @@ def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
             model.train()
             order = torch.randperm(len(train_images), device=kit.device())
         chosen = order[batch_in_epoch * batch_size : (batch_in_epoch + 1) * batch_size]
+        used[chosen] = True
         images, labels = train_images[chosen], data.train_labels[chosen]
         if mirror:
             images = mirror_at_random(images)
@@ -232,6 +234,7 @@ def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         train_seconds=train_seconds,
         inference_us=1e6 * test_seconds / len(test_images),
+        train_fingerprints=kit.fingerprints(data.train_images[used]),   # is a test image among them?
     )
 
 

@@ -13,6 +13,7 @@ from bonsai import kit
 DATASETS = ("FashionMNIST", "mini", "KMNIST", "MNIST")  # the first is the default
 SEEDS = (0, 1, 2)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
+CURVE = "validation accuracy"  # the same while training, for comparing at equal time
 
 METRICS = {
     "test_accuracy": kit.Metric("%", "higher", "share of the test images classified rightly"),
