@@ -236,7 +236,7 @@ def _summarise_idea(template: Template, idea: Idea, entries: list[Entry]) -> Ide
     steps = [entry for entry in entries if entry.step not in CALLS]
     summary = IdeaSummary(idea, steps, [primary_claim(template)], Spending.of(entries))
     for entry in steps:
-        if entry.step == "claims":
+        if entry.step == "claims" and "claims" in entry.data:
             summary.claims = [Claim.model_validate(claim) for claim in entry.data["claims"]]
             summary.seal = entry.data["sha256"]
         if entry.ok and entry.step == "run":

@@ -98,7 +98,9 @@ class Sweep:
             self.board.done_before += len(ideas) - len(left)
         if entries:
             self.board.recall(entries)
-        if not any(ideas for _, ideas in templates):
+        if any(item.ideas for item in self.settings.assignments) and not any(
+            left for _, left in templates
+        ):
             return
         agent = agents.make_agent(self.settings.agent, edit_format)
         why_no_walls = None

@@ -46,6 +46,7 @@ class Sweep:
         self.settings = Settings(
             assignments=[Assignment(template=str(self.template), ideas=ideas)],
             confirm_seeds=2,
+            max_confirm_seeds=4,
             first_fresh_seed=5000,
             sandbox="off",  # else no experiment could leave a trace outside its folder
         )
@@ -90,9 +91,9 @@ class Sweep:
         return [entry for entry in self.entries() if entry.index != NO_STEP]
 
     def ran(self) -> list[str]:
-        """Every execution of an experiment so far, by its own testimony: idea/folder."""
+        """Every execution of an experiment so far, by its own testimony: where in the results."""
         lines = self.trace.read_text().splitlines()
-        return [re.sub(r"^\.building-.*/", "baseline/", line) for line in lines]
+        return [re.sub(r"^.*/(results|moved|\.building-[^/]*)/", "", line) for line in lines]
 
     def finished_runs(self) -> dict[str, tuple[int, int]]:
         """The runs that the ledger says are over, as `ran` names them.
@@ -104,15 +105,15 @@ class Sweep:
         for entry in self.steps():
             if not entry.ok or entry.step not in ("baseline", "run", "confirm"):
                 continue
-            folder = self.results / "brisk" / entry.idea
+            where = Path("brisk", entry.idea)
             if entry.step == "run":
-                name, out = f"{entry.idea}/{entry.data['run']}", f"workspace/{entry.data['run']}"
+                where /= f"workspace/{entry.data['run']}"
             elif entry.step == "confirm":
-                name, out = f"{entry.idea or 'brisk'}/run", "confirm/run"
+                where /= f"confirm/{entry.data.get('run', '')}/look_{entry.data['look']}/run"
             else:
-                name, out = "baseline/run_0", "run_0"
-            status = (folder / out / "final_info.json").stat()
-            found[name] = (status.st_ino, status.st_mtime_ns)
+                where /= "run_0"
+            status = (self.results / where / "final_info.json").stat()
+            found[where.as_posix()] = (status.st_ino, status.st_mtime_ns)
         return found
 
     def plain(self, text: str) -> str:
@@ -128,7 +129,8 @@ class Sweep:
         story = []
         for entry in self.steps():
             fields = entry.model_dump(exclude={"time", "seconds"})
-            fields["data"].pop("run_seconds", None)
+            for measured in ("run_seconds", "cpu_seconds", "memory_gb"):
+                fields["data"].pop(measured, None)
             story.append(json.loads(self.plain(json.dumps(fields))))
         return story
 

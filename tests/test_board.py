@@ -29,7 +29,7 @@ def _work(board: Board) -> None:
         )
 
     entry("baseline", idea="", scores=SCORES)
-    entry("end", idea="")
+    entry("confirm", idea="")
     entry("run", scores={"means": {"accuracy": 92.5}})
     entry("run", scores={"means": {"accuracy": 91.0}})
     entry("smoke", ok=False)
@@ -50,7 +50,7 @@ def test_the_table_shows_where_each_idea_stands(width: int) -> None:
     _work(board)
     table = _table(board, output)
     assert table["idea"] == ["step", "runs", "tries", "best", "to", "base", "ETA"]
-    assert table["(baseline)"] == ["done", "2", "90"]
+    assert table["(baseline)"] == ["confirm", "2", "90"]
     assert table["an_idea"] == ["edit", "2", "1", "92.5", "+2.5"]
     assert table["another_idea"] == ["run", "0", "7", "s"]
     assert table["0"][:5] == ["of", "2", "ideas", "done,", table["0"][4]]

@@ -459,7 +459,14 @@ def _begun(settings: Settings, results: Path) -> Path:
 
 
 STORY = [
-    *(("start", True), ("plan", True), ("edit", True), ("smoke", True), ("run", True)),
+    *(
+        ("start", True),
+        ("plan", True),
+        ("claims", True),
+        ("edit", True),
+        ("smoke", True),
+        ("run", True),
+    ),
     *(("write_up", True), ("plots", True), ("end", True)),
 ]
 

@@ -58,12 +58,13 @@ def _sweep(home: Path, model: FakeModel, *options: str) -> tuple[Path, str, str]
 def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path) -> None:
     refused = Fails(401, message=f"Incorrect API key provided: {KEY}")
     model = FakeModel(Says(PLAN), refused, Says(EDIT), Says(FINISHED), Says(FINISHED))
-    results, output, _ = _sweep(tmp_path, model, "--confirm-seeds", "2")
+    results, output, _ = _sweep(tmp_path, model, "--confirm-seeds", "2", "--max-confirm-seeds", "2")
     story = sweeps.story(sweeps.entries(results, "never_recorded"))
     assert story == [
-        *(("start", True), ("plan", True), ("edit", False), ("edit", True), ("smoke", True)),
+        *(("start", True), ("plan", True), ("claims", True), ("edit", False), ("edit", True)),
+        ("smoke", True),
         *(("run", True), ("edit", True), ("write_up", True), ("plots", True)),
-        *(("confirm", True), ("end", True)),
+        *(("confirm", True), ("look", True), ("end", True)),
     ]
     assert set(model.keys) == {KEY}, "the gateway has the key"
     last = sweeps.entries(results, "never_recorded")[-1]

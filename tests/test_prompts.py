@@ -25,7 +25,8 @@ BASELINE = Scores(
     seeds=[0, 1],
 )
 VALUES = {
-    "plan": {"max_runs": 5},
+    "plan": {"max_runs": 5, "claims": "C"},
+    "mend_claims": {"problem": "boom", "claims": "C"},
     "edit": {"run_number": 2, "max_runs": 5, "plan": "P", "results": "R", "failures": ""},
     "mend": {
         **{"run_number": 2, "problem": "boom", "try_number": 1, "max_tries": 4},

@@ -13,12 +13,14 @@ from bonsai.settings import Settings
 from bonsai.summary import SweepSummary, summarise
 from tests import sweeps
 
+LOOKS = ("--confirm-seeds", "4", "--max-confirm-seeds", "12")
+
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The results and the output of one sweep over all cassettes of the toy template."""
     home = tmp_path_factory.mktemp("sweep")
-    done = sweeps.run("run", str(sweeps.TOY), "--out", "res", "--confirm-seeds", "6", cwd=home)
+    done = sweeps.run("run", str(sweeps.TOY), "--out", "res", *LOOKS, cwd=home)
     assert done.returncode == 0, done.stderr
     return home / "res", done.stdout
 
@@ -34,11 +36,13 @@ def _ideas(summary: SweepSummary) -> dict[str, object]:
 
 def test_an_idea_goes_through_every_step(swept: tuple[Path, str]) -> None:
     assert sweeps.story(sweeps.entries(swept[0], "more_images")) == [
-        *(("start", True), ("plan", True)),
+        *(("start", True), ("plan", True), ("claims", True)),
         *(("edit", True), ("smoke", True), ("run", True)),
         *(("edit", True), ("smoke", False)),
         *(("edit", True), ("smoke", True), ("run", True)),
-        *(("edit", True), ("write_up", True), ("plots", True), ("confirm", True), ("end", True)),
+        *(("edit", True), ("write_up", True), ("plots", True)),
+        *(("confirm", True), ("look", True)) * 3,
+        ("end", True),
     ]
 
 
@@ -50,7 +54,7 @@ def test_a_real_improvement_is_supported_and_a_rename_is_not(summary: SweepSumma
         "goes_wrong": "no result",
     }
     assert ideas["more_images"].comparison.mean > 5
-    assert ideas["changes_nothing"].comparison.differences == [0.0] * 6
+    assert ideas["changes_nothing"].comparison.differences == [0.0] * 4
 
 
 def test_ideas_without_a_cassette_are_left_out_when_no_model_is_named(
@@ -62,9 +66,11 @@ def test_ideas_without_a_cassette_are_left_out_when_no_model_is_named(
 def test_fresh_seeds_are_none_that_the_agent_worked_with(
     swept: tuple[Path, str], summary: SweepSummary
 ) -> None:
-    fresh = Settings.load(swept[0]).fresh_seeds()
-    confirmed = summary.templates[0].ideas[0].confirmed
-    assert confirmed.seeds == fresh
+    settings = Settings.load(swept[0])
+    fresh = [seed for look in range(3) for seed in settings.fresh_seeds(look)]
+    assert len(fresh) == 12
+    assert summary.templates[0].ideas[0].confirmed.seeds == fresh
+    assert summary.templates[0].confirmed.seeds == fresh
     assert not set(fresh) & {0, 1}
 
 
@@ -72,7 +78,7 @@ def test_each_mistake_costs_one_try_and_one_clear_line(swept: tuple[Path, str]) 
     wrong = [entry for entry in sweeps.entries(swept[0], "goes_wrong") if not entry.ok]
     messages = [f"{entry.step}: {entry.message}" for entry in wrong]
     expected = [
-        r"plan: The reply changed nothing in notes\.txt",
+        r"plan: The reply changed nothing in notes\.txt and claims\.json",
         r"edit: The reply changed nothing in experiment\.py",
         r"edit: Only experiment\.py, plot\.py and notes\.txt may be edited, so score\.py was not",
         r"edit: does not parse: experiment\.py, line \d+",

@@ -234,7 +234,7 @@ def train_one(config: Config, data: kit.Images, seed: int) -> kit.Outcome:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         train_seconds=train_seconds,
         inference_us=1e6 * test_seconds / len(test_images),
-        train_fingerprints=kit.fingerprints(data.train_images[used]),   # is a test image among them?
+        train_fingerprints=kit.fingerprints(data.train_images[used]),
     )
 
 
