@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from bonsai import contract
 from bonsai.errors import BonsaiError
-from bonsai.kit.data import load_images, test_fingerprints
+from bonsai.kit.data import fingerprints_of_tests, load_images
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
@@ -137,7 +137,7 @@ def _trained_on_test(
     if template.scorer.load_data is not load_images or any(seen is None for seen in trained_on):
         return None
     seen = np.unique(np.concatenate([np.ravel(each) for each in trained_on if each is not None]))
-    return int(np.isin(np.unique(test_fingerprints(data, smoke)), seen).sum())
+    return int(np.isin(np.unique(fingerprints_of_tests(data, smoke)), seen).sum())
 
 
 def _fingerprint(outcome: Mapping[str, npt.NDArray[Any]]) -> str:

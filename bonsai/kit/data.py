@@ -190,7 +190,7 @@ def fingerprints(images: Any) -> npt.NDArray[np.uint64]:
 
 
 @lru_cache(maxsize=4)
-def test_fingerprints(name: str, smoke: bool = False) -> npt.NDArray[np.uint64]:
+def fingerprints_of_tests(name: str, smoke: bool = False) -> npt.NDArray[np.uint64]:
     """The fingerprints of a data set's test images; names and errors as in `load_images`."""
     name, smoke = _canonical(name, smoke)
     _, train_labels, test_images, _ = _arrays(name)
