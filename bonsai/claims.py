@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,17 +33,19 @@ def write(folder: Path, idea: Idea) -> None:
     (folder / FILE).write_text(f"[\n{lines}\n]\n" if own else "[]\n", encoding="utf-8")
 
 
-def read(folder: Path, template: Template, max_runs: int) -> list[Claim]:
+def read(folder: Path, template: Template) -> list[Claim]:
     """The claims that `claims.json` in a workspace makes, the one on the primary metric first.
+
+    A claim may name a control that is never run; then it ends without a result.
 
     Raises:
         BonsaiError: it cannot be read, or a claim could not be judged; the text says which and why.
     """
     made = contract.read(Claims, folder / FILE).root
-    return complete(made, template, max_runs)
+    return complete(made, template)
 
 
-def complete(made: Sequence[Claim], template: Template, max_runs: int) -> list[Claim]:
+def complete(made: Sequence[Claim], template: Template) -> list[Claim]:
     """These claims, the one on the primary metric first; it is added where it is not among them.
 
     Raises:
@@ -56,10 +57,6 @@ def complete(made: Sequence[Claim], template: Template, max_runs: int) -> list[C
         if claim.metric not in metrics:
             raise BonsaiError(
                 f"{FILE}: {claim.metric!r} is no metric; there are {', '.join(metrics)}"
-            )
-        if int(re.sub(r"\D", "", claim.against)) > max_runs:
-            raise BonsaiError(
-                f"{FILE}: against {claim.against}, but there are at most {max_runs} runs"
             )
         if subjects.count((claim.metric, claim.against)) > 1:
             raise BonsaiError(f"{FILE}: two claims on {claim.metric} against {claim.against}")

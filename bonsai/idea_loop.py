@@ -163,7 +163,7 @@ class IdeaLoop:
         template = self.bench.template
         problem = None
         try:
-            made = claims.read(self.workspace.folder, template, self.bench.settings.max_runs)
+            made = claims.read(self.workspace.folder, template)
         except BonsaiError as error:
             problem = str(error).replace(f"{self.workspace.folder}/", "")
             if not last and self.idea.Claims is None:
