@@ -221,7 +221,7 @@ class BaselineLoop:
             return _failed(error)
         found = checks.of_run(self.template, self.data, done, None)
         if before:
-            found.append(checks.repeats(self.template, before, done.scores.of(known)))
+            found.append(checks.repeats(self.template, before, done.scores.of(known), done.device))
         scores = done.scores.of(seeds)
         message = f"{self._describe(scores)} on {len(seeds)} fresh seeds"
         data = done.record() | {

@@ -108,17 +108,22 @@ def frozen_files(template: Template, workspace: Path) -> Check:
     return Check(name="frozen files untouched", passed=not changed, found=found)
 
 
-def repeats(template: Template, before: Scores, again: Scores) -> Check:
-    """Whether a seed gives the same result when it is run once more, beside other seeds."""
+def repeats(template: Template, before: Scores, again: Scores, device: str = "cpu") -> Check:
+    """Whether a seed gives the same result when it is run once more, beside other seeds.
+
+    A GPU adds in an order of its own, so there a difference proves nothing.
+    """
     primary, seed = template.scorer.primary, again.seeds[0]
     first, second = before.of([seed]).means[primary], again.means[primary]
     within = template.scorer.repeats_within
     gap = abs(second - first)
     same = gap <= max(within, SAME * abs(first))
     allowed = f"they may differ by {within:g}" if within else "they must be the same"
+    if not same and device != "cpu":
+        allowed = f"on {device} a seed does not decide everything"
     return Check(
         name="seeds obeyed",
-        passed=same,
+        passed=True if same else None if device != "cpu" else False,
         found=f"Seed {seed} gave {primary} {first:.6g}, and once more {second:.6g}; {allowed}.",
         numbers={"first": first, "second": second, "allowed": within},
     )

@@ -42,7 +42,10 @@ def read(folder: Path, template: Template) -> list[Claim]:
         BonsaiError: it cannot be read, or a claim could not be judged; the text says which and why.
     """
     made = contract.read(Claims, folder / FILE).root
-    return complete(made, template)
+    try:
+        return complete(made, template)
+    except BonsaiError as error:
+        raise BonsaiError(f"{FILE}: {error}") from None
 
 
 def complete(made: Sequence[Claim], template: Template) -> list[Claim]:
@@ -55,11 +58,9 @@ def complete(made: Sequence[Claim], template: Template) -> list[Claim]:
     subjects = [(claim.metric, claim.against) for claim in made]
     for claim in made:
         if claim.metric not in metrics:
-            raise BonsaiError(
-                f"{FILE}: {claim.metric!r} is no metric; there are {', '.join(metrics)}"
-            )
+            raise BonsaiError(f"{claim.metric!r} is no metric; there are {', '.join(metrics)}")
         if subjects.count((claim.metric, claim.against)) > 1:
-            raise BonsaiError(f"{FILE}: two claims on {claim.metric} against {claim.against}")
+            raise BonsaiError(f"two claims on {claim.metric} against {claim.against}")
     usual = primary_claim(template)
     first = [
         claim

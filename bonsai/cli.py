@@ -443,8 +443,10 @@ def _choose(
     """Which ideas are tried on which template.
 
     Raises:
-        BonsaiError: an idea is unknown, or nothing is left to do.
+        BonsaiError: an idea is unknown, claims what cannot be judged, or nothing is left to do.
     """
+    from bonsai import claims
+
     files = [Path(item) for item in wanted if item.endswith(".json")]
     names = [
         name.strip() for item in wanted if not item.endswith(".json") for name in item.split(",")
@@ -466,6 +468,11 @@ def _choose(
         counts = Counter(idea.Name for idea in ideas)
         if twice := sorted(name for name, count in counts.items() if count > 1):
             raise BonsaiError(f"{template.name}: ideas called {', '.join(twice)} come twice")
+        for idea in ideas:
+            try:
+                claims.complete(idea.Claims or [], template)
+            except BonsaiError as error:
+                raise BonsaiError(f"{template.name}/{idea.Name}: {error}") from None
         if ideas:
             chosen.append((template, ideas))
     if not chosen:

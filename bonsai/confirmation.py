@@ -86,7 +86,7 @@ class Confirmation:
             return Result(False, str(error).splitlines()[0], self.state() | failed)
         found = checks.of_run(template, self.bench.data, done, self.bench.baseline.scores)
         if known:
-            found.append(checks.repeats(template, before, done.scores.of(known)))
+            found.append(checks.repeats(template, before, done.scores.of(known), done.device))
         primary = template.scorer.primary
         message = f"{name}: {primary} {scores.means[primary]:.4g} on {len(fresh)} fresh seeds"
         data = done.record() | {

@@ -55,7 +55,9 @@ class Idea(BaseModel):
     Interestingness: Rating = 5
     Feasibility: Rating = 5
     Novelty: Rating = 5
-    Claims: list[Claim] | None = None  # None: the agent makes them, before its first edit
+    Claims: Annotated[list[Claim], Field(max_length=MOST_CLAIMS)] | None = (
+        None  # None: the agent makes them, before its first edit
+    )
 
 
 class IdeaSet(BaseModel):

@@ -58,6 +58,7 @@ class Measured:
         memory_gb: the most memory that it was seen to take; 0 if that is not known.
         cpu_seconds: the computing time that it took; 0 if that is not known.
         checksums: SHA-256 of the data that it read, by its own account.
+        device: what it computed on, by its own account.
     """
 
     scores: Scores
@@ -66,6 +67,7 @@ class Measured:
     memory_gb: float = 0.0
     cpu_seconds: float = 0.0
     checksums: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
 
     def record(self) -> dict[str, object]:
         """As it stands in the ledger."""
@@ -165,17 +167,21 @@ def run_experiment(
             + "; ".join(scores.disagreements[:3])
             + ". Leave the writing of results to kit.main",
         )
+    environment = _environment(out)
+    checksums, device = environment.get("checksums"), environment.get("device", "cpu")
     return Measured(
-        scores, done.seconds, done.where, done.memory_gb, done.cpu_seconds, _checksums(out)
-    )
+        scores, done.seconds, done.where, done.memory_gb, done.cpu_seconds,
+        checksums if isinstance(checksums, dict) else {}, str(device),
+    )  # fmt: skip
 
 
-def _checksums(run: Path) -> dict[str, str]:
+def _environment(run: Path) -> dict[str, object]:
+    """What a run says of itself; an experiment may write anything there, or nothing."""
     try:
-        found = contract.read_json(run / "environment.json")["checksums"]
-        return {str(name): str(value) for name, value in found.items()}
-    except (BonsaiError, KeyError, TypeError, AttributeError):  # an experiment may write anything
+        found = contract.read_json(run / "environment.json")
+    except BonsaiError:
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def run_fresh_seeds(

@@ -93,6 +93,7 @@ def test_a_seed_that_gives_another_result_when_it_is_run_again_is_found_out(
     assert found.found == (
         "Seed 0 gave test_accuracy 90, and once more 90.25; they must be the same."
     )
+    assert checks.repeats(TOY, before, again, "cuda").passed is None
     tolerant = replace(TOY.scorer, repeats_within=0.5)
     monkeypatch.setitem(vars(TOY), "scorer", tolerant)
     assert checks.repeats(TOY, before, again).passed is True

@@ -103,6 +103,14 @@ def test_a_faulty_file_of_ideas_is_explained(
     assert sentence in done.stderr
 
 
+def test_an_idea_that_claims_what_cannot_be_judged_is_named(ideas_file: Path) -> None:
+    claim = {"metric": "speed", "direction": "higher"}
+    ideas_file.write_text(json.dumps([{**IDEA, "Claims": [claim]}]))
+    done = _bonsai("run", str(sweeps.TOY), "--ideas", str(ideas_file), "--model", "x")
+    assert done.exit_code == 2
+    assert "toy/a: 'speed' is no metric; there are test_accuracy, val_accuracy" in done.stderr
+
+
 def test_a_results_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}")
     done = _bonsai("run", str(sweeps.TOY), "--out", str(tmp_path))
