@@ -335,6 +335,7 @@ def test_every_check_is_shown_to_find_a_fault() -> None:
         paper.paper_compiles,
         paper.paper_style,
         pack.score_metrics_appear,
+        pack.curve_appears,
     }
     assert {check for check, _ in table} == {check for check, *_ in FAULTS} | elsewhere
 
@@ -368,6 +369,19 @@ def test_a_metric_that_no_run_has_is_reported(healthy: Path, tmp_path: Path) -> 
     swap(SCORE, "METRICS = {", 'METRICS = {"top_5": kit.Metric("%", "higher"),')(folder)
     found = pack.score_metrics_appear(_subject(folder, tmp_path))
     assert _said(found, "failure", "announces top_5 in METRICS")
+
+
+def test_a_plan_may_write_claims_and_no_other_frozen_file() -> None:
+    block = "{}\n```\n<<<<<<< SEARCH\n[]\n=======\n[1]\n>>>>>>> REPLACE\n```\n"
+    assert pack.edit_faults(block.format("claims.json")) == []
+    assert "edits prompt.json" in pack.edit_faults(block.format("prompt.json"))[0]
+
+
+def test_a_curve_that_no_run_has_is_reported(healthy: Path, tmp_path: Path) -> None:
+    folder = _copy(healthy, tmp_path)
+    swap(SCORE, "METRICS = {", 'CURVE = "val_accuracy"\nMETRICS = {')(folder)
+    found = pack.curve_appears(_subject(folder, tmp_path))
+    assert _said(found, "failure", "names the curve 'val_accuracy', but a run has training loss")
 
 
 DRAW = f"(Path(__file__).parent / 'figure.png').write_bytes(bytes.fromhex('{DOT.hex()}'))\n"

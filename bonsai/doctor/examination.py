@@ -51,6 +51,7 @@ PACK: tuple[tuple[Check, str], ...] = (
     (pack.score_metrics, ""),
     (pack.score_seeds, ""),
     (pack.score_metrics_appear, ""),
+    (pack.curve_appears, ""),
     (pack.data_is_there, ""),
     (pack.baseline_is_current, ""),
     (pack.baseline_is_believed, ""),

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bonsai import cassette, contract
+from bonsai import cassette, claims, contract
+from bonsai.agents.protocol import listing
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
@@ -23,7 +24,7 @@ MIN_SEEDS = 3
 HEAD = re.compile(r"<{5,9} SEARCH>?\s*$")  # aider's own patterns
 DIVIDER = re.compile(r"={5,9}\s*$")
 TAIL = re.compile(r">{5,9} REPLACE\s*$")
-FILE_NAME = re.compile(r"[\w./-]+\.(?:py|txt)")
+FILE_NAME = re.compile(r"[\w./-]+\.(?:py|txt|json)")
 
 
 def strangers(subject: Subject) -> Iterator[Finding]:
@@ -125,6 +126,25 @@ def score_metrics_appear(subject: Subject) -> Iterator[Finding]:
         )
     else:
         yield ok(f"a run has all {len(scorer.metrics)} metrics of score.py")
+
+
+def curve_appears(subject: Subject) -> Iterator[Finding]:
+    """The curve that score.py names is among those of a run."""
+    scorer, run = _load(subject), subject.trial.folder
+    if isinstance(scorer, str) or run is None or scorer.curve is None:
+        return
+    try:
+        seeds = contract.read(contract.History, run / "history.json").seeds
+        curves = {name for found in seeds.values() for name in found}
+    except BonsaiError as error:
+        yield failure(subject.relative(str(error)), "leave the writing of curves to kit.main")
+        return
+    if scorer.curve not in curves:
+        yield failure(
+            f"score.py names the curve {scorer.curve!r}, but a run has {listing(sorted(curves))}"
+            if curves else f"score.py names the curve {scorer.curve!r}, but a run has none",
+            "call it as history.json does, or take CURVE out of score.py",
+        )  # fmt: skip
 
 
 def data_is_there(subject: Subject) -> Iterator[Finding]:
@@ -296,7 +316,7 @@ def edit_faults(reply: str) -> list[str]:
                 faults.append(f"line {number}: SEARCH begins inside the block of line {opened}")
             place, opened = "search", number
             above = _file_above(lines, number - 1)
-            if above and above not in EDITABLE:
+            if above and above not in (*EDITABLE, claims.FILE):
                 faults.append(f"line {number}: edits {above}; only {', '.join(EDITABLE)} may be")
             elif not above and not named:
                 faults.append(f"line {number}: no file is named above the block")
