@@ -234,13 +234,11 @@ def seeds_to_decide(
     bound = 0.0 if gain >= claim.smallest_effect else claim.smallest_effect
     distance = abs(gain - bound) + hope * deviation / math.sqrt(count)
     level = LEVEL / 2 / comparison.looks / claims
-    needed = max(2, math.ceil(-math.log2(level)))  # no exact test decides with fewer
-    while needed <= OUT_OF_REACH:
-        reach = float(stdtrit(needed - 1, 1 - level)) * deviation / math.sqrt(needed)
-        if reach < distance:
-            return needed
-        needed = max(needed + 1, int(needed * 1.02))
-    return None
+    fewest = max(2, math.ceil(-math.log2(level)))  # no exact test decides with fewer
+    numbers = np.unique(np.geomspace(fewest, OUT_OF_REACH, 120).astype(int))  # close enough
+    reach = stdtrit(numbers - 1, 1 - level) * deviation / np.sqrt(numbers)
+    enough = numbers[reach < distance]
+    return int(enough[0]) if len(enough) else None
 
 
 def is_worth_more(claim: Claim, comparison: Comparison, claims: int, most: int) -> bool:
