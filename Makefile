@@ -23,6 +23,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist_speed.py
 	$(BIN)/python benchmarks/gene_network_pruning_speed.py
+	$(BIN)/python benchmarks/verdicts.py
 	$(BIN)/python benchmarks/runner_overhead.py
 	$(BIN)/python benchmarks/crash_resume.py
 	$(BIN)/python benchmarks/cores.py
