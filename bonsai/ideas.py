@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,9 +48,9 @@ class Unusable(BonsaiError):
     """
 
     def __init__(self, why: str, name: str = "a reply") -> None:
-        """Refuse the proposal called `name`."""
-        super().__init__(why)
-        self.name = name
+        """Refuse the proposal called `name`; both are made one line."""
+        super().__init__(" ".join(why.split()))
+        self.name = " ".join(name.split())
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Proposals:
             f"{proposed} proposed, {len(self.accepted)} accepted, {len(self.rejected)} rejected; "
             f"{cost}",
             *(f"  rejected {each.name}: {each}" for each in self.rejected),
-            *([f"ended early: {self.why_ended}"] if self.why_ended else []),
+            *([f"ended early: {self.why_ended}"] if self.accepted and self.why_ended else []),
         ]
 
 
@@ -153,6 +154,8 @@ def propose(
             proposals.why_ended = str(refusal)
         except KeyboardInterrupt:
             proposals.why_ended, proposals.stopped = "stopped by a person", True
+        if session.exchanges == 0:  # so that the command can be given again
+            shutil.rmtree(exchanges_folder(out), ignore_errors=True)
     return proposals
 
 
@@ -302,7 +305,7 @@ class _Proposer:
             if idea.Claims is not None:
                 contract.check(contract.Claims, list(idea.Claims), "Claims")
                 claims.complete(idea.Claims, self.template, MAX_RUNS)
-        except BonsaiError as error:
+        except (BonsaiError, ValueError) as error:  # ValueError: a number of thousands of digits
             why = str(error).removeprefix(f"{claims.FILE}: ")
             raise Unusable(f"{why}.", name) from error
         if name in {other.Name for other in self.known.ideas}:

@@ -318,6 +318,8 @@ def test_a_reflection_that_spoils_an_idea_does_not_lose_it(tmp_path: Path) -> No
         (_says(Claims=[{**CLAIM, "smallest_effect": -1}]), "Claims.0.smallest_effect: input"),
         (_says(Claims=[{**CLAIM, "metric": "beauty"}]), "'beauty' is no metric; there are test_"),
         (_says(Claims=[{**CLAIM, "against": "run_9"}]), "there are at most 5 runs"),
+        (_says(Claims=[{**CLAIM, "against": "run_" + "9" * 5000}]), "5000 digits"),
+        (_says("two\nlines"), "Name: string should match pattern"),
         (_says(Claims=[CLAIM] * 4), "list should have at most 3 items"),
     ],
 )
@@ -371,6 +373,12 @@ def test_no_idea_is_an_error_with_the_reason(tmp_path: Path) -> None:
     assert "error: no idea was accepted: The service of openai/anything refused the key" in (
         done.stderr
     )
+
+
+def test_a_command_without_any_reply_can_be_given_again(tmp_path: Path) -> None:
+    _ask(tmp_path, Fails(401, message="who are you?"))
+    proposals, _ = _ask(tmp_path, _says())
+    assert len(proposals.accepted) == 1
 
 
 def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
