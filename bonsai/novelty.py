@@ -13,10 +13,12 @@ the idea anew in other words, 3 lie above 0.40, and 5 between 0.29 and 0.33, amo
 different. So 0.38, in the gap, lets every shipped idea pass (0 of 72 called a duplicate, 95 %
 interval 0 to 5 %) and finds 19 of 24 paraphrases (79 %, 60 to 91 %): it finds what is reworded, and
 hardly what is thought anew. Chosen in the same way, but without the file of ideas in question, the
-threshold would have rejected 1 of the 72. `benchmarks/novelty.py` prints these numbers, and those of other
-representations: n-grams of letters and of two words are no better, nor are counts without the
-logarithm; latent semantic analysis separates as well, but its likeness depends on how many ideas
-there are, so that no threshold holds for long.
+threshold would have rejected 1 of the 72.
+
+`benchmarks/novelty.py` prints these numbers, and those of other representations: n-grams of letters
+and of two words are no better, nor are counts without the logarithm; latent semantic analysis
+separates as well, but its likeness depends on how many ideas there are, so that no threshold holds
+for long.
 """
 
 from __future__ import annotations
