@@ -304,10 +304,9 @@ class _Proposer:
             idea = contract.check(Idea, value, "the idea")
             if idea.Claims is not None:
                 contract.check(contract.Claims, list(idea.Claims), "Claims")
-                claims.complete(idea.Claims, self.template, MAX_RUNS)
-        except (BonsaiError, ValueError) as error:  # ValueError: a number of thousands of digits
-            why = str(error).removeprefix(f"{claims.FILE}: ")
-            raise Unusable(f"{why}.", name) from error
+                claims.complete(idea.Claims, self.template)
+        except BonsaiError as error:
+            raise Unusable(f"{error}.", name) from error
         if name in {other.Name for other in self.known.ideas}:
             raise Unusable("Its Name is taken by an idea that exists.", name)
         match = novelty.nearest(idea, self.known.ideas, self.background)
