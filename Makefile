@@ -30,6 +30,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/self_replication_speed.py
 	$(BIN)/python benchmarks/cell_division_speed.py
 	$(BIN)/python benchmarks/fine_pruning_speed.py
+	$(BIN)/python benchmarks/novelty.py
 
 format: $(READY)
 	$(BIN)/ruff format .

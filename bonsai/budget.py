@@ -116,6 +116,7 @@ class Books:
         entries: Iterable[Entry] = (),
         seconds_before: float = 0.0,
         on_entry: Callable[[Entry], None] = lambda entry: None,
+        name: str = "sweep",
     ) -> None:
         """Open the books where `entries` left them.
 
@@ -126,7 +127,9 @@ class Books:
             entries: what the ledger holds. Calls that a crash left open are closed at their most.
             seconds_before: how long the sweep was at work before a resume.
             on_entry: called with every entry that the books make.
+            name: what the whole is called when it is refused more.
         """
+        self.name = name
         self.sweep = sweep or Budget()
         self.idea = idea or Budget()
         self.spending = Spending()  # of the whole sweep
@@ -182,7 +185,7 @@ class Account:
         """Why nothing more should be begun, as a sentence; None while there is time."""
         books = self.books
         for whose, limits, seconds in (
-            ("sweep", books.sweep, books.seconds),
+            (books.name, books.sweep, books.seconds),
             ("idea", books.idea, self.spending.seconds),
         ):
             if limits.hours is not None and seconds >= limits.hours * 3600:
@@ -227,7 +230,7 @@ class Account:
         return [
             Purse(whose, unit, limit, spending)
             for whose, limits, spending in (
-                ("sweep", books.sweep, books.spending),
+                (books.name, books.sweep, books.spending),
                 ("idea", books.idea, self.spending),
             )
             for unit, limit in (("usd", limits.usd), ("tokens", limits.tokens))

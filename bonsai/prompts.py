@@ -20,8 +20,41 @@ CURVE_POINTS = 6  # a curve is thinned to this many points: enough for its shape
 MAX_FAILURES = 5
 TEXTS = (
     "rules", "plan", "claims", "claims_given", "mend_claims", "edit", "mend", "write_up",
+    "propose", "reflect", "reject",
 )  # fmt: skip
 MAX_NOTES = 4000
+
+
+class Texts:
+    """The texts of the top-level `prompt.json`, in which `$names` are filled in."""
+
+    def __init__(self) -> None:
+        """Load them.
+
+        Raises:
+            BonsaiError: `prompt.json` is missing, or lacks a text.
+        """
+        self._path = HOME / "prompt.json"
+        value = contract.read_json(self._path)
+        try:
+            self._texts = {name: "\n".join(value[name]) for name in TEXTS}
+        except (KeyError, TypeError) as error:
+            raise BonsaiError(
+                f"{self._path}: {error}; it must hold lists of lines called {', '.join(TEXTS)}"
+            ) from error
+
+    def fill(self, name: str, **values: Any) -> str:
+        """The text called `name`, with `values` filled in.
+
+        Raises:
+            BonsaiError: it asks for something that is not among them.
+        """
+        try:
+            return Text(self._texts[name]).substitute(values)
+        except (KeyError, ValueError) as error:
+            raise BonsaiError(
+                f"{self._path}, text {name!r}: {error} is not something that is filled in"
+            ) from error
 
 
 class Prompts:
@@ -45,19 +78,11 @@ class Prompts:
         Raises:
             BonsaiError: `prompt.json` is missing, or lacks a text.
         """
-        path = HOME / "prompt.json"
-        value = contract.read_json(path)
-        try:
-            self._texts = {name: "\n".join(value[name]) for name in TEXTS}
-        except (KeyError, TypeError) as error:
-            raise BonsaiError(
-                f"{path}: {error}; it must hold lists of lines called {', '.join(TEXTS)}"
-            ) from error
-        self._path = path
+        self._texts = Texts()
         self._template = template
         self._baseline = baseline
         limits = template.limits(len(baseline.seeds), changes)
-        self._rules = self._fill(
+        self._rules = self._texts.fill(
             "rules",
             system=template.prompt.system,
             task=template.prompt.task_description,
@@ -74,16 +99,16 @@ class Prompts:
 
     def message(self, name: str, idea: contract.Idea, **values: Any) -> str:
         """One whole message: the rules, then the text called `name` with `values` filled in."""
-        text = self._fill(name, title=idea.Title, experiment=idea.Experiment, **values)
+        text = self._texts.fill(name, title=idea.Title, experiment=idea.Experiment, **values)
         return f"{self._rules}\n\n{text}\n"
 
     def claims(self, idea: contract.Idea) -> str:
         """How claims.json is to be filled, or that the idea has brought its own."""
         if idea.Claims is not None:
-            return self._fill("claims_given")
+            return self._texts.fill("claims_given")
         primary = self._template.scorer.primary
         size = visible_difference(self._baseline, primary)
-        return self._fill(
+        return self._texts.fill(
             "claims",
             most_claims=contract.MOST_CLAIMS,
             primary=primary,
@@ -99,14 +124,6 @@ class Prompts:
             f"Curves of {name}, mean over seeds:\n{text}" for name, text in curves.items() if text
         ]
         return "\n".join(lines)
-
-    def _fill(self, name: str, **values: Any) -> str:
-        try:
-            return Text(self._texts[name]).substitute(values)
-        except (KeyError, ValueError) as error:
-            raise BonsaiError(
-                f"{self._path}, text {name!r}: {error} is not something that is filled in"
-            ) from error
 
 
 def describe_metrics(metrics: Mapping[str, Metric], selection: str) -> str:

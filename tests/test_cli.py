@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from bonsai.cli import app
 from tests import sweeps
 
-COMMANDS = ("list", "doctor", "new", "baseline", "run", "resume", "plot")
+COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "plot")
 
 
 def _bonsai(*arguments: str) -> Result:
@@ -65,6 +65,13 @@ IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
         (["run", "TOY", "--executor", "slurm", "--slurm", "gpu"], "write it as NAME=VALUE"),
         (["run", "TOY", "--gpus-per-run", "1.5"], "a share of one GPU, like 0.5, or a whole"),
         (RAY_NOWHERE, "no Ray cluster answers at 127.0.0.1:9"),
+        (["ideas", "TOY"], "name one with --model"),
+        (["ideas", "TOY", "--model", "x", "--budget-usd", "1"], "give --budget-tokens instead"),
+        (
+            ["ideas", "TOY", "--model", "x", "--out", "ideas.txt"],
+            "files of ideas that end in .json",
+        ),
+        (["ideas", "TOY", "--model", "x", "--results", "nowhere"], "there is no such folder"),
         (["resume", "nowhere"], "sweep.json is missing"),
         (["plot", "nowhere"], "sweep.json is missing"),
         (["resume"], "no sweep in"),
