@@ -14,6 +14,7 @@ from bonsai import kit
 DATASETS = ("digits", "mini")  # what --data accepts; the first is the default
 SEEDS = (0, 1, 2)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
+REPEATS_WITHIN = 0.0  # by how much the first metric of a seed may differ when it is run again
 
 # The first metric is the one that ideas are judged by.
 METRICS = {

@@ -27,6 +27,7 @@ measures = SimpleNamespace(**runpy.run_path(str(HERE / "measures.py")))
 DATASETS = ("digits", "mini", "FashionMNIST", "MNIST", "KMNIST")  # the first needs no network
 SEEDS = (0, 1, 2, 3, 4)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
+REPEATS_WITHIN = 0.0  # a seed gives the same result beside whatever other seeds, on one kind of CPU
 MAIN = "permuted"  # the stream by which ideas are judged; `labels` is scored where it is there
 STUDY = "turnover"  # for the figures alone
 PAIRED = ("backprop", "continual_backprop")  # the differences to these have an error of their own
