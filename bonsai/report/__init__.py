@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from bonsai.files import write_atomically
 from bonsai.report import markdown, page, story
-from bonsai.report.data import IdeaReport, Report, gather, headline
+from bonsai.report.data import IdeaReport, TemplateReport, gather, headline
 from bonsai.summary import SweepSummary
 
 __all__ = ["FOLDER", "gather", "headline", "write"]
@@ -41,9 +42,9 @@ def write(
     """
     folder = sweep.results / FOLDER
     if finished:
-        from bonsai import figures
+        from bonsai.figures import draw
 
-        figures.draw(sweep)
+        draw(sweep)
     report = gather(sweep)
     for template in report.templates:
         template.figures = _there(folder, f"{template.name}_cost")
@@ -55,7 +56,7 @@ def write(
         for idea, told in zip(summary.ideas, template.ideas, strict=True):
             if stopped():
                 return folder / "index.html"
-            path, key = folder / told.page, _key(told)
+            path, key = folder / told.page, _key(template, told)
             if _is_current(path, key, finished):
                 continue
             found = story.read(reader, summary, idea, told, folder)
@@ -64,7 +65,9 @@ def write(
     write_atomically(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     write_atomically(folder / "report.md", markdown.describe(report))
     write_atomically(folder / "ideas.csv", markdown.tabulate(report))
-    write_atomically(folder / "index.html", page.index(report, sweep.results.name))
+    figures = [*report.figures, *(name for each in report.templates for name in each.figures)]
+    sizes = {name: story.png_size(folder / name) for name in figures}
+    write_atomically(folder / "index.html", page.index(report, sweep.results.name, sizes))
     return folder / "index.html"
 
 
@@ -73,17 +76,18 @@ def _there(folder: Path, *names: str) -> list[str]:
     return [name for name in found if (folder / name).is_file()]
 
 
-def _key(told: IdeaReport) -> str:
-    """What a page is made from: the program and the idea's own story, then its verdicts."""
+def _key(template: TemplateReport, told: IdeaReport) -> str:
+    """What a page is made from: the program and the idea's own story, then all verdicts rest on."""
     own = told.model_dump_json(exclude={"claims", "word"})
-    verdicts = repr([claim.verdict for claim in told.claims])
-    return ".".join(_hash(text) for text in (own + _program(), verdicts))
+    verdicts = repr((told.claims, template.baseline, template.fresh, template.digits))
+    return f"{_hash(own + _program())}.{_hash(verdicts)}"
 
 
+@cache
 def _program() -> str:
     """A hash of what turns data into pages."""
-    parts = [path.read_bytes() for path in sorted(page.HERE.rglob("*.*")) if path.is_file()]
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    parts = (path for kind in ("*.py", "*.j2") for path in sorted(page.HERE.rglob(kind)))
+    return _hash("".join(path.read_text(encoding="utf-8") for path in parts))
 
 
 def _hash(text: str) -> str:
@@ -96,5 +100,6 @@ def _is_current(path: Path, key: str, whole: bool) -> bool:
         return False
     with path.open("rb") as file:
         found = KEY.search(file.read(KEY_BYTES).decode("utf-8", "replace"))
-    return found is not None and (key == ".".join(found.groups()) if whole else
-                                  key.partition(".")[0] == found.group(1))  # fmt: skip
+    if found is None:
+        return False
+    return key == ".".join(found.groups()) if whole else key.startswith(found.group(1))

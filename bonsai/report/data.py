@@ -440,7 +440,8 @@ def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Ju
         digits = template.digits
     judged.result = f"{words.signed(comparison.mean, digits)} {words.points(judged.unit)}".strip()
     if comparison.low is not None and comparison.high is not None:
-        judged.result += f", 95 % interval {words.interval(comparison.low, comparison.high, digits)}"
+        ends = words.interval(comparison.low, comparison.high, digits)
+        judged.result += f", 95\N{NO-BREAK SPACE}% interval {ends}"
     judged.result += f", on {words.counted(count, 'fresh seed')}"
     return judged
 

@@ -15,7 +15,7 @@ MARGIN = 4.0  # per cent of the width left free at both ends
 REACH = 6.0  # times the median interval's reach; what lies beyond is drawn as an arrow
 MAX_POINTS = 120  # of one curve
 MAX_SERIES = 12
-WIDTH, HEIGHT = 340.0, 190.0  # of a plot of curves, without its labels
+WIDTH, HEIGHT = 270.0, 150.0  # of a plot of curves, without its labels
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,7 @@ def forest(
                 ],
                 beyond=" ".join(beyond),
                 number=words.signed(comparison.mean, digits),
-                interval=""
-                if low is None or high is None
-                else words.interval(low, high, digits),
+                interval="" if low is None or high is None else words.interval(low, high, digits),
             )
         )
     ticks = [

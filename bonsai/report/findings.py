@@ -90,14 +90,16 @@ def _selection(template: TemplateReport, summary: TemplateSummary) -> list[Findi
     measured = words.signed(selected.measured, template.digits)
     kept = words.signed(selected.expected, template.digits)
     idea = next(each for each in template.ideas if each.name == best.idea.Name)
+    gained = "gained" if selected.measured > 0 else "did not gain either:"
     return [
         Finding(
-            sentence=f"The best of {words.counted(tried, 'idea')} and "
-            f"{words.counted(runs, 'run')} is {idea.name}, with {measured} {unit}".strip(),
+            sentence=f"{idea.name}, the best of {words.counted(tried, 'idea')} and "
+            f"{words.counted(runs, 'run')}, {gained} {measured} {unit}".strip(),
             idea=idea.name,
             template=template.name,
             detail="The best of many is partly the luckiest: measured once more on other seeds, it "
-            f"is expected to show {kept} {unit}".strip() + ".",
+            f"is expected to show {kept} {unit}".strip()
+            + ".",
             page=idea.page,
         )
     ]

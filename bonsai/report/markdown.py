@@ -83,7 +83,11 @@ def _finding(finding: Finding) -> str:
 def _describe_template(template: TemplateReport) -> list[str]:
     lines = [f"## {escape(template.name)}", ""]
     if template.baseline is None:
-        return [*lines, f"There is no baseline, so no idea was tried: {escape(template.problem)}", ""]
+        return [
+            *lines,
+            f"There is no baseline, so no idea was tried: {escape(template.problem)}",
+            "",
+        ]
     primary, base = template.primary, template.baseline
     lines += [
         f"Baseline on {escape(base.dataset)}: {escape(primary.name)} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ STATIC = ("style.css", "report.js")  # copied as they are
 MAX_METRICS = 60  # rows of a table; of more, the rest is in final_info.json
 
 
-def index(report: Report, name: str) -> str:
+def index(report: Report, name: str, sizes: Mapping[str, tuple[int, int] | None]) -> str:
     """The page of the sweep.
 
     Args:
         report: what there is to tell.
         name: of the results folder.
+        sizes: width and height of each figure, in pixels.
     """
     forests = [(template, drawing.forest_of(template)) for template in report.templates]
     return _render(
@@ -37,8 +38,11 @@ def index(report: Report, name: str) -> str:
         up="../",
         home="",
         forests=forests,
-        figure_alts=_alts(report),
-        ordered={template.name: template.best_first(template.ideas) for template in report.templates},
+        alts=_alts(report),
+        sizes=sizes,
+        ordered={
+            template.name: template.best_first(template.ideas) for template in report.templates
+        },
     )
 
 
@@ -62,7 +66,7 @@ def idea(
         name: of the results folder.
         key: stands in the page's head, to know later what the page was made from.
     """
-    forests = []
+    forests: list[drawing.Forest | None] = []
     for claim in told.claims:
         if claim.verdict.comparison is None:
             forests.append(None)

@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from bonsai import contract
@@ -103,6 +104,7 @@ class Picture:
 
     copy: str
     file: str
+    size: tuple[int, int]  # width and height in pixels
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ def _runs(
 ) -> Iterator[RunStory]:
     before = reader.baseline_code(template, idea)
     settings = _settings(reader, workspace / BASELINE_RUN)
-    for previous, name in zip(names, names[1:], strict=False):
+    for previous, name in pairwise(names):
         path = workspace / name / "experiment.py"
         code = reader.code(path)
         chosen = _settings(reader, workspace / name)
@@ -304,9 +306,7 @@ def compare(before: list[str], after: list[str], name: str) -> Diff:
             lines += [DiffLine("del", before[i], i + 1, None) for i in range(i1, i2)]
             lines += [DiffLine("add", after[j], None, j + 1) for j in range(j1, j2)]
             removed, added = removed + i2 - i1, added + j2 - j1
-    return Diff(
-        name, lines[:MAX_DIFF_LINES], added, removed, max(0, len(lines) - MAX_DIFF_LINES)
-    )
+    return Diff(name, lines[:MAX_DIFF_LINES], added, removed, max(0, len(lines) - MAX_DIFF_LINES))
 
 
 def _pictures(
@@ -315,32 +315,39 @@ def _pictures(
     """Copy an idea's plots into the report; what is too large or too much is named."""
     pictures: list[Picture] = []
     left_out = []
-    stem = Path(told.page).stem
+    folder = report / "plots" / Path(told.page).stem
     for path in sorted(workspace.glob("*.png")):
         if not reader.is_ours(path):
             continue
-        status = path.stat()
-        name = reader.name(path)
-        if len(pictures) == MAX_PLOTS or status.st_size > MAX_PLOT_BYTES or not _is_png(path):
+        name, size = reader.name(path), png_size(path)
+        if len(pictures) == MAX_PLOTS or path.stat().st_size > MAX_PLOT_BYTES or size is None:
             left_out.append(name)
             continue
-        safe = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)[-80:].lstrip(".")
-        copy = report / "plots" / stem / safe
-        there = copy.stat() if copy.is_file() else None
-        if there is None or (there.st_size, there.st_mtime_ns) != (
-            status.st_size, status.st_mtime_ns,
-        ):  # fmt: skip
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            temporary = copy.with_name(f".{copy.name}.tmp")
-            shutil.copy2(path, temporary)
-            temporary.replace(copy)
-        pictures.append(Picture(copy.relative_to(report).as_posix(), name))
+        safe = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)[-60:]
+        copy = folder / f"{len(pictures) + 1}_{safe}.png"
+        _copy(path, copy)
+        pictures.append(Picture(copy.relative_to(report).as_posix(), name, size))
     return pictures, left_out
 
 
-def _is_png(path: Path) -> bool:
+def _copy(path: Path, copy: Path) -> None:
+    """Copy a file, unless that was done before."""
+    ours, theirs = path.stat(), copy.stat() if copy.is_file() else None
+    if theirs and (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns):
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    temporary = copy.with_name(f".{copy.name}.tmp")
+    shutil.copy2(path, temporary)
+    temporary.replace(copy)
+
+
+def png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a PNG in pixels; None if it is none."""
     with path.open("rb") as file:
-        return file.read(len(PNG)) == PNG
+        head = file.read(24)
+    if len(head) < 24 or not head.startswith(PNG):
+        return None
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
 
 
 def _logs(reader: Reader, folder: Path) -> tuple[list[Excerpt], int]:

@@ -1,4 +1,4 @@
-"""Numbers and names as people read them; the page and `report.md` say everything in the same way."""
+"""Numbers and names as people read them, the same on the pages and in `report.md`."""
 
 from __future__ import annotations
 
