@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from bonsai.cli import app
 from tests import sweeps
 
-COMMANDS = ("list", "doctor", "new", "baseline", "run", "resume", "plot")
+COMMANDS = ("list", "doctor", "new", "baseline", "run", "resume", "report", "plot")
 
 
 def _bonsai(*arguments: str) -> Result:
@@ -66,6 +66,7 @@ IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
         (["run", "TOY", "--gpus-per-run", "1.5"], "a share of one GPU, like 0.5, or a whole"),
         (RAY_NOWHERE, "no Ray cluster answers at 127.0.0.1:9"),
         (["resume", "nowhere"], "sweep.json is missing"),
+        (["report", "nowhere"], "sweep.json is missing"),
         (["plot", "nowhere"], "sweep.json is missing"),
         (["resume"], "no sweep in"),
     ],

@@ -150,7 +150,5 @@ def _describe_failures(report: Report) -> list[str]:
         lines += [f"The last {len(report.failures)}; all are in `ledger.jsonl`.", ""]
     for each in report.failures:
         where = f"{each.template}/{each.idea}" if each.idea else each.template
-        lines.append(
-            f"- {escape(where)}, {each.step} (line {each.source.line}): {escape(each.message)}"
-        )
+        lines.append(f"- {escape(where)}, {each.step}: {escape(each.message)}")
     return [*lines, ""]

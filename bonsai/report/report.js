@@ -1,7 +1,15 @@
 // Sorting and filtering of tables, and folds that open on paper. Without it everything can be read.
 "use strict";
 
+const MANY = 400; // rows; of a longer table only the first are shown until all are asked for
+const FIRST = 200;
 const REVERSED = { ascending: "descending", descending: "ascending" };
+
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
 
 function valueOf(cell) {
   const text = "v" in cell.dataset ? cell.dataset.v : cell.textContent.trim();
@@ -15,67 +23,71 @@ function compare(a, b) {
   return typeof a === "number" ? -1 : 1;
 }
 
-function sort(table, column, direction) {
+// A table whose rows are sorted, filtered, and shown as far as `limit`.
+function enliven(table, number) {
   const body = table.tBodies[0];
-  const rows = Array.from(body.rows, (row) => [valueOf(row.cells[column]), row]);
-  const sign = direction === "descending" ? -1 : 1;
-  rows.sort(([a], [b]) => {
-    if (a === null || b === null) return (a === null) - (b === null); // what has no value comes last
-    return sign * compare(a, b);
-  });
-  body.replaceChildren(...rows.map(([, row]) => row));
-}
-
-function makeSortable(table) {
   const heads = Array.from(table.tHead.rows[0].cells);
+  let rows = Array.from(body.rows);
+  let wanted = [];
+  let limit = rows.length > MANY ? FIRST : Infinity;
+  const texts = new Map(
+    rows.map((row) => [row, `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase()]),
+  );
+  const count = make("span", { className: "soft" });
+  count.setAttribute("role", "status");
+  const all = make("button", { type: "button", hidden: limit === Infinity }, `Show all ${rows.length}`);
+
+  function show() {
+    const found = rows.filter((row) => wanted.every((word) => texts.get(row).includes(word)));
+    const shown = found.slice(0, limit);
+    body.replaceChildren(...shown);
+    const some = shown.length < found.length ? `the first ${shown.length} of ` : "";
+    const matching = wanted.length ? `${found.length} of ` : "";
+    count.textContent = some || matching ? `${some}${matching}${rows.length} ideas` : "";
+    all.hidden = shown.length === found.length;
+  }
+
+  function sort(column, direction) {
+    const sign = direction === "descending" ? -1 : 1;
+    const keyed = rows.map((row) => [valueOf(row.cells[column]), row]);
+    keyed.sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null); // no value comes last
+      return sign * compare(a, b);
+    });
+    rows = keyed.map(([, row]) => row);
+    show();
+  }
+
   heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
+    const button = make("button", { type: "button" }, ...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
       const first = head.classList.contains("n") ? "descending" : "ascending";
       const direction = REVERSED[head.getAttribute("aria-sort")] ?? first;
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", direction);
-      sort(table, column, direction);
+      sort(column, direction);
     });
   });
-}
 
-function makeFilter(table, number) {
-  const rows = Array.from(table.tBodies[0].rows);
   if (rows.length < 8) return;
-  const texts = rows.map((row) => `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase());
-  const field = document.createElement("p");
-  field.className = "filter";
-  const label = document.createElement("label");
-  label.htmlFor = `filter-${number}`;
-  label.textContent = "Show ideas with";
-  const input = document.createElement("input");
-  input.id = label.htmlFor;
-  input.type = "search";
-  input.placeholder = "a name, a verdict";
-  const count = document.createElement("span");
-  count.className = "soft";
-  count.setAttribute("role", "status");
-  field.append(label, input, count);
-  table.parentElement.before(field);
+  const id = `filter-${number}`;
+  const input = make("input", { id, type: "search", placeholder: "a name, a verdict" });
   input.addEventListener("input", () => {
-    const wanted = input.value.trim().toLowerCase().split(/\s+/);
-    let shown = 0;
-    rows.forEach((row, index) => {
-      row.hidden = !wanted.every((word) => texts[index].includes(word));
-      shown += !row.hidden;
-    });
-    count.textContent = `${shown} of ${rows.length}`;
+    wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    show();
   });
+  all.addEventListener("click", () => {
+    limit = Infinity;
+    show();
+    input.focus();
+  });
+  const label = make("label", { htmlFor: id }, "Show ideas with");
+  table.parentElement.before(make("p", { className: "filter" }, label, input, count, all));
+  show();
 }
 
-document.querySelectorAll("table.sortable").forEach((table, number) => {
-  makeSortable(table);
-  makeFilter(table, number);
-});
+document.querySelectorAll("table.sortable").forEach(enliven);
 
 const opened = new Set();
 addEventListener("beforeprint", () => {
