@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ from tests import sweeps
 SEEDS = [0, 1]
 FRESH = list(range(1000, 1008))
 NASTY = "<script>document.title = 'taken'</script>\x1b[31m\x00\u202e & \"quoted\" 'so' {{ 7 * 7 }}"
+DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
+)  # a picture of one pixel
 CODE = (sweeps.TOY / "experiment.py").read_text()
 
 
@@ -73,23 +78,33 @@ class Synthetic:
         self.result(f"{template}/run_0", own, SEEDS)
         self.result(f"{template}/confirm/run", fresh, FRESH)
 
-    def idea(self, name: str, gain: float, template: str = "toy", runs: int = 1) -> None:
-        """An idea from its start to its end, in the ledger alone."""
-        self.step(template, name, "start", data={"commit": "c", "exchanges": 0, "experiment": "x"})
+    def idea(
+        self, name: str, gain: float, template: str = "toy", runs: int = 1, files: bool = False
+    ) -> None:
+        """An idea from its start to its end; without `files` in the ledger alone."""
+        folder = f"{template}/{name}"
+        shared = {"commit": "c", "run_seconds": 2.0, "where": "bubblewrap"}
+        digest = hashlib.sha256(CODE.encode()).hexdigest()
+        self.step(
+            template, name, "start", data={"commit": "c", "exchanges": 0, "experiment": digest}
+        )
         self.step(template, name, "plan", data={"commit": "c", "exchanges": 1})
+        if files:
+            self.result(f"{folder}/workspace/run_0", self.around(80, len(SEEDS)), SEEDS)
         for number in range(1, runs + 1):
             self.step(template, name, "edit", data={"commit": "c", "exchanges": number + 1})
-            found = scores(self.around(80 + gain, len(SEEDS)), SEEDS)
+            values = self.around(80 + gain, len(SEEDS))
+            data = {"run": f"run_{number}", "experiment": str(number), "exchanges": number + 1}
             self.step(
-                template, name, "run",
-                data={"scores": found, "run_seconds": 2.0, "where": "bubblewrap", "commit": "c",
-                      "run": f"run_{number}", "experiment": str(number), "exchanges": number + 1},
-            )  # fmt: skip
-        found = scores(self.around(80 + gain, len(FRESH)), FRESH)
-        self.step(
-            template, name, "confirm",
-            data={"scores": found, "run_seconds": 8.0, "where": "bubblewrap", "run": "run_1"},
-        )  # fmt: skip
+                template, name, "run", data={**shared, **data, "scores": scores(values, SEEDS)}
+            )
+            if files:
+                self.result(f"{folder}/workspace/run_{number}", values, SEEDS)
+        values = self.around(80 + gain, len(FRESH))
+        data = {"run": "run_1", "scores": scores(values, FRESH)}
+        self.step(template, name, "confirm", data={**shared, **data})
+        if files:
+            self.result(f"{folder}/confirm/run_1/look_0/run", values, FRESH)
         self.step(template, name, "end")
 
     def result(self, folder: str, values: Sequence[float], seeds: Sequence[int]) -> None:
@@ -116,8 +131,51 @@ class Synthetic:
         return self.results
 
 
+def telling(home: Path) -> Path:
+    """A small sweep of two templates with one idea of every verdict, and texts that do harm."""
+    names = ("gains", "loses", "wavers", "fails")
+    made = Synthetic(home / "res", ideas(names), templates=2)
+    for template in ("toy", "toy_2"):
+        made.baseline(template)
+        made.idea("loses", -8, template)
+        made.idea("wavers", 0, template)
+        made.step(template, "fails", "start", data={"experiment": "x"})
+        made.step(
+            template, "fails", "edit", ok=False, message=NASTY, data={"kind": "unusable reply"}
+        )
+        made.step(template, "fails", "end", ok=False)
+    made.idea("gains", 8, runs=2, files=True)
+    _fill(made.results / "toy" / "gains")
+    return made.write()
+
+
+def _fill(folder: Path) -> None:
+    """What an agent and its programs leave behind, none of it well meant."""
+    workspace, logs, exchanges = (folder / name for name in ("workspace", "logs", "exchanges"))
+    logs.mkdir()
+    exchanges.mkdir()
+    for number in (1, 2):
+        code = CODE.replace("images: int = 60", f"images: int = {600 * number}  # {NASTY}")
+        (workspace / f"run_{number}" / "experiment.py").write_text(code, encoding="utf-8")
+    (workspace / "notes.txt").write_text(NASTY, encoding="utf-8")
+    (workspace / "<b>&#39;.png").write_bytes(DOT)
+    (workspace / "no_picture.png").write_text(NASTY, encoding="utf-8")
+    (folder / "secret").symlink_to("/etc")
+    (workspace / "linked.png").symlink_to(Path(__file__))
+    (logs / "00-run_1.err").write_text("begins\n" + "noise\n" * 20_000 + NASTY, encoding="utf-8")
+    for number in (1, 2, 3):
+        (exchanges / f"{number:03}.md").write_text(f"reply {number}: {NASTY}", encoding="utf-8")
+        messages = [
+            {"role": "user", "content": "the first message"},
+            {"role": "user", "content": f"message {number}: {NASTY}" + "x" * 50_000},
+        ]
+        (exchanges / f"{number:03}.request.json").write_text(json.dumps({"messages": messages}))
+        usage = {"tokens_in": 1000, "tokens_out": 200, "cost_usd": 0.01}
+        (exchanges / f"{number:03}.usage.json").write_text(json.dumps(usage))
+
+
 def ideas(names: Sequence[str]) -> list[Idea]:
-    return [Idea(Name=name, Title=f"About {name}", Experiment="Try it.") for name in names]
+    return [Idea(Name=name, Title=f"About {name} {NASTY}", Experiment=NASTY) for name in names]
 
 
 def many(results: Path, count: int) -> Path:

@@ -25,9 +25,14 @@ def of_template(template: TemplateReport, summary: TemplateSummary) -> list[Find
 def of_sweep(report: Report) -> list[Finding]:
     """The findings on the whole sweep: what was tried, and what went wrong."""
     found = []
-    silent = [idea for _, idea in report.ideas if idea.state == "done" and not idea.runs]
+    several = len(report.templates) > 1
+    silent = [
+        f"{template.name}/{idea.name}" if several else idea.name
+        for template, idea in report.ideas
+        if idea.state == "done" and not idea.runs
+    ]
     if silent:
-        names = ", ".join(idea.name for idea in silent[:3]) + ", …" * (len(silent) > 3)
+        names = ", ".join(silent[:3]) + ", …" * (len(silent) > 3)
         sentence = f"{words.counted(len(silent), 'idea')} came to no run at all"
         found.append(
             Finding(sentence=sentence, detail=f"{names}: an idea without a result refutes nothing.")
@@ -70,14 +75,11 @@ def _claims(template: TemplateReport) -> list[Finding]:
 
 def _sentence(template: TemplateReport, idea: IdeaReport) -> str:
     """The claim as its author would have put it, with what the best run gained in their hands."""
-    if idea.seeming is not None and idea.seeming > 0:
-        digits = words.digits_of(
-            [idea.main.verdict.comparison] if idea.main.verdict.comparison else []
-        )
-        amount = words.signed(idea.seeming, digits).lstrip("+")
-        by = f"{amount} {words.points(template.primary.unit)}".strip()
-        return f"{idea.name} improves {template.primary.name} by {by}"
-    return f"{idea.name} improves {template.primary.name}"
+    begin = f"{idea.name} improves {template.primary.name}"
+    if idea.seeming is None or idea.seeming < 0.5 * 10**-template.digits:
+        return begin
+    amount = words.signed(idea.seeming, template.digits).lstrip("+")
+    return f"{begin} by {amount} {words.points(template.primary.unit)}".strip()
 
 
 def _selection(template: TemplateReport, summary: TemplateSummary) -> list[Finding]:
