@@ -12,7 +12,7 @@ from bonsai.report.data import IdeaReport, Judged, TemplateReport
 
 MAX_ROWS = 30  # ideas in one figure; of more, the surest
 MARGIN = 4.0  # per cent of the width left free at both ends
-REACH = 6.0  # times the median interval's reach; what lies beyond is drawn as an arrow
+REACH = 6.0  # times the median idea's reach; what lies beyond is drawn as an arrow
 MAX_POINTS = 120  # of one curve
 MAX_SERIES = 12
 WIDTH, HEIGHT = 270.0, 150.0  # of a plot of curves, without its labels
@@ -106,9 +106,9 @@ def forest(
         ends += [end for end in (comparison.low, comparison.high) if end is not None]
         spans.append(max(map(abs, ends)))
         everything += [sign * end for end in ends]
-    limit = REACH * sorted(spans)[len(spans) // 2] or max(spans) or 1.0
-    first = max(min(everything), -limit)
-    last = min(max(everything), limit)
+    limit = REACH * sorted(spans)[len(spans) // 2] or max(spans)
+    first = min(end for end in everything if abs(end) <= limit)
+    last = max(end for end in everything if abs(end) <= limit)
     if first == last:
         first, last = -1.0, 1.0
     # A little of both sides is always seen, so that the baseline is a line and no border.
@@ -122,14 +122,19 @@ def forest(
     for idea, claim, comparison in compared:
         low, high = comparison.low, comparison.high
         ends = [sign * end for end in (low, high, comparison.mean) if end is not None]
+        reach = (
+            sorted((place(low), place(high)))
+            if low is not None and high is not None
+            else [None] * 2
+        )
         beyond = ["left"] * (min(ends) < first) + ["right"] * (max(ends) > last)
         rows.append(
             Row(
                 claim=claim,
                 idea=idea,
                 mean=place(comparison.mean),
-                low=None if low is None else min(place(low), place(high or low)),
-                high=None if high is None else max(place(high), place(low or high)),
+                low=reach[0],
+                high=reach[1],
                 seeds=[
                     place(value)
                     for value in comparison.differences

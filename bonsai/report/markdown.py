@@ -22,7 +22,7 @@ def describe(report: Report) -> str:
         "",
     ]
     if not report.finished:
-        done = f"{report.ideas_done} of {words.counted(len(report.ideas), 'idea')} were done"
+        done = f"{report.ideas_done} of {words.counted(len(report.ideas), 'idea')} done"
         lines += [f"Not finished: {done} when this was written. Verdicts may still change.", ""]
     lines += [
         f"{words.counted(len(report.ideas), 'idea')} and {words.counted(report.runs, 'run')} were "
