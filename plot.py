@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw the figures that compare all ideas of a results folder, and write its summary.
+"""Draw the figures that compare all ideas of a results folder.
 
 Run:  python plot.py [RESULTS]     (default: the newest folder in results/)
 """

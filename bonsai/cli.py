@@ -460,17 +460,31 @@ def resume(results: Results = None) -> None:
     _sweep(folder, Settings.load(folder))
 
 
-@app.command()
+@app.command("report")
 @_for_people
-def plot(results: Results = None) -> None:
-    """Draw a results folder's figures and write its summary.md again.
+def write_report(results: Results = None) -> None:
+    """Write a results folder's report: pages for a browser, report.md, report.json, figures.
 
-    Example:  bonsai plot results/2026-11-21_10-00-00
+    Example:  bonsai report results/2026-11-21_10-00-00
     """
     from bonsai import report
     from bonsai.summary import summarise
 
-    for path in report.write(summarise(_results_folder(results))):
+    page = report.write(summarise(_results_folder(results)))
+    typer.echo(f"{page}\n{page.as_uri()}")
+
+
+@app.command()
+@_for_people
+def plot(results: Results = None) -> None:
+    """Draw the figures that compare all ideas of a results folder, as PNG, and nothing else.
+
+    Example:  bonsai plot results/2026-11-21_10-00-00
+    """
+    from bonsai import figures
+    from bonsai.summary import summarise
+
+    for path in figures.draw(summarise(_results_folder(results))):
         typer.echo(path)
 
 
@@ -505,9 +519,8 @@ def _sweep(results: Path, settings: Any) -> None:
     board.say(report.headline(sweep))
     if sweep.failures:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
-        board.say(f"what went wrong: {kinds} (see summary.md)")
-    for path in [results / "summary.md", *sorted(results.glob("*.png"))]:
-        board.say(str(path))
+        board.say(f"what went wrong: {kinds} (see the report)")
+    board.say(str(results / report.FOLDER / "index.html"))
 
 
 def _choose(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FOLDER = Path("report", "figures")  # in the results folder
 MAX_ROWS = 30  # ideas in one figure; of more, those are drawn that say most
 MAX_NAMED = 12  # runs that are named in one figure
 COLOURS = {
@@ -96,7 +97,7 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
         "ticks: the seeds. "
         "Verdict: paired t-test, Holm's correction.",
     )
-    return _save(figure, sweep.results / f"{template.template.name}_differences.png")
+    return _save(figure, sweep, f"{template.template.name}_differences")
 
 
 def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
@@ -137,7 +138,7 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
         * (len(named) < len(tried)),
     )
     plotting.label_ends(axis, ends, letters=30)
-    return _save(figure, sweep.results / f"{template.template.name}_cost.png")
+    return _save(figure, sweep, f"{template.template.name}_cost")
 
 
 def draw_timeline(sweep: SweepSummary) -> Path:
@@ -192,7 +193,7 @@ def draw_timeline(sweep: SweepSummary) -> Path:
     cost = f"; {failed} tries failed and cost only themselves" if failed else ""
     part = f" (the {MAX_ROWS} ideas that were worked on last)" if hidden > 0 else ""
     plotting.headline(figure, f"The sweep took {minutes:.1f} minutes{cost}{part}")
-    return _save(figure, sweep.results / "timeline.png")
+    return _save(figure, sweep, "timeline")
 
 
 def _is_run(entry: Entry) -> bool:
@@ -230,9 +231,11 @@ def _points(unit: str) -> str:
     return "percentage points" if unit == "%" else unit or "its own units"
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def _save(figure: Figure, sweep: SweepSummary, name: str) -> Path:
     from matplotlib import pyplot
 
+    path = sweep.results / FOLDER / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     figure.savefig(temporary, format="png")
     temporary.replace(path)

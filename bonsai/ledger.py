@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 from pydantic_core import from_json
 
 from bonsai.errors import BonsaiError
@@ -52,6 +52,12 @@ class Entry(BaseModel):
     message: str = ""
     seconds: float = 0.0
     data: dict[str, Any] = {}
+    _line: int = PrivateAttr(default=0)
+
+    @property
+    def line(self) -> int:
+        """Where it stands in the file that it was read from, counted from 1; else 0."""
+        return self._line
 
     @property
     def is_failure(self) -> bool:
@@ -146,9 +152,11 @@ class Ledger:
 
     def _entry(self, number: int, fields: dict[str, Any]) -> Entry:
         try:
-            return Entry.model_validate(fields)
+            entry = Entry.model_validate(fields)
         except ValueError as error:
             raise self._damage(number, error) from error
+        entry._line = number
+        return entry
 
     def _damage(self, number: int, why: object) -> BonsaiError:
         return BonsaiError(

@@ -27,6 +27,7 @@ from bonsai.idea_loop import IdeaLoop
 from bonsai.journal import Journal
 from bonsai.ledger import END, NO_STEP, Entry, Ledger
 from bonsai.prompts import Prompts
+from bonsai.report.refresh import Refresher
 from bonsai.runs import Machine
 from bonsai.settings import Settings
 from bonsai.summary import SweepSummary
@@ -50,9 +51,10 @@ class Sweep:
         self.cancel = threading.Event()
         self._done: dict[tuple[str, str], list[Entry]] = {}
         self._books = Books()
+        self._refresher: Refresher | None = None
 
     def run(self) -> SweepSummary:
-        """Do all that is not done yet, then write the summary and its figures; returns the summary.
+        """Do all that is not done yet, then write the report; returns what it is about.
 
         Raises:
             BonsaiError: another runner works in this folder, or its ledger is damaged.
@@ -68,8 +70,9 @@ class Sweep:
             ) from error
         try:
             execute.kill_orphans()
-            for left in self.results.glob(".*.tmp"):  # what a killed runner was writing
-                left.unlink()
+            written = self.results / report.FOLDER
+            for left in (*self.results.glob(".*.tmp"), *written.rglob(".*.tmp")):
+                left.unlink()  # what a killed runner was writing
             self._work()
             sweep = summary.summarise(self.results)
             report.write(sweep)
@@ -122,7 +125,10 @@ class Sweep:
             on_entry=self.board.entry,
         )
 
-        with closing(executor), Gateway(live, self._books) as gateway, self.board:
+        self._refresher = Refresher(self.results, self.board.say)
+        with (
+            closing(executor), Gateway(live, self._books) as gateway, self.board, self._refresher,
+        ):  # fmt: skip
 
             def after(loop: BaselineLoop, ideas: list[Idea], baseline: Baseline) -> Iterator[Work]:
                 template = loop.template
@@ -211,6 +217,8 @@ class Sweep:
     def _take(self, entry: Entry) -> None:
         self._books.take(entry)
         self.board.entry(entry)
+        if self._refresher and entry.step in ("baseline", END):
+            self._refresher.poke()
 
     def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:
         """Do `work`; what goes wrong in it is recorded and ends this idea alone, until `resume`."""

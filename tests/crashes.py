@@ -152,7 +152,7 @@ class Sweep:
             content = path.read_bytes().decode("utf-8", "replace")
             if name.endswith(".request.json"):  # aider shows files in an order of its own
                 content = "\n".join(sorted(content.replace("\\n", "\n").splitlines()))
-            told = re.search(r"\.usage\.json$|/ledger\.jsonl$|summary\.md$|\.png$", name)
+            told = re.search(r"\.usage\.json$|/ledger\.jsonl$|\.png$", name) or "/report/" in name
             found[name] = "" if told else self.plain(content)
         return found
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from bonsai.cli import app
 from tests import sweeps
 
-COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "plot")
+COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "report", "plot")
 
 
 def _bonsai(*arguments: str) -> Result:
@@ -73,6 +73,7 @@ IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
         ),
         (["ideas", "TOY", "--model", "x", "--results", "nowhere"], "there is no such folder"),
         (["resume", "nowhere"], "sweep.json is missing"),
+        (["report", "nowhere"], "sweep.json is missing"),
         (["plot", "nowhere"], "sweep.json is missing"),
         (["resume"], "no sweep in"),
     ],

@@ -312,12 +312,12 @@ def test_of_a_thousand_finished_ideas_none_is_touched_and_the_summary_stays_read
     )
     assert ours == theirs
     assert "0 of 1001 ideas beat the baseline; 1000 undecided" in printed, "among so many"
-    summary = (sweep.results / "summary.md").read_text()
+    summary = (sweep.results / "report" / "report.md").read_text()
     assert summary.count("\n| idea\\_") == 100
     assert "all are in `ideas.csv`, 901 more" in summary
-    table = (sweep.results / "ideas.csv").read_text().splitlines()
+    table = (sweep.results / "report" / "ideas.csv").read_text().splitlines()
     assert len(table) == 1 + 1001
     assert table[-1].startswith("brisk,stumbles,no result,")
-    assert {path.name for path in sweep.results.glob("*.png")} == {
+    assert {path.name for path in sweep.results.glob("report/figures/*")} == {
         *("brisk_differences.png", "brisk_cost.png", "timeline.png")
     }

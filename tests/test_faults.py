@@ -321,7 +321,7 @@ def test_the_run_ends_with_what_went_wrong_counted_by_kind(swept: tuple[Path, st
     for kind in {fault.kind for fault in FAULTS} - {"unusable reply"}:
         planned = sum(fault.kind == kind for fault in FAULTS if fault not in TIMED)
         assert counts[kind] >= planned, kind
-    summary = (swept[0] / "summary.md").read_text()
+    summary = (swept[0] / "report" / "report.md").read_text()
     assert "\x1b" not in summary
     assert "\x00" not in summary
 

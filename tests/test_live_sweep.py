@@ -71,7 +71,7 @@ def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path)
     assert last.data["exchanges"] == 4
     assert output.count("the price of openai/anything is unknown") == 1
     spent = "4,400 tokens, $0.00; the price of 4 calls is unknown, so they count in tokens only"
-    assert spent in (results / "summary.md").read_text()
+    assert spent in (results / "report" / "report.md").read_text()
     kept = [path for path in results.rglob("*") if path.is_file()]
     assert not [path for path in kept if KEY.encode() in path.read_bytes()]
     assert KEY not in output
@@ -125,7 +125,7 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     assert entries[-1].message == f"1 run finished; {refused.message}"
     spending = summarise(tmp_path / "res").spending
     assert 0.08 < spending.usd <= 0.1
-    summary = (tmp_path / "res" / "summary.md").read_text()
+    summary = (tmp_path / "res" / "report" / "report.md").read_text()
     assert "never\\_recorded: The idea's budget is spent" in summary
     assert "Nothing failed" in summary
 

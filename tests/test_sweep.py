@@ -142,18 +142,21 @@ def test_the_output_is_plain_lines_that_end_with_the_answer(swept: tuple[Path, s
     assert lines[0].startswith("3 ideas on 1 templates with cassettes (no model given)")
     assert any("toy/more_images · run: test_accuracy 92.5" in line for line in lines)
     assert "1 of 3 ideas beat the baseline; 1 undecided; 1 without a result." in lines
-    assert lines[-1].endswith(".png")
+    assert lines[-1] == str(swept[0] / "report" / "index.html")
     assert "\x1b" not in swept[1]
 
 
-def test_the_summary_and_its_figures_are_there(swept: tuple[Path, str]) -> None:
-    results, _ = swept
-    text = (results / "summary.md").read_text()
+def test_the_report_and_its_figures_are_there(swept: tuple[Path, str]) -> None:
+    folder = swept[0] / "report"
+    text = (folder / "report.md").read_text()
     assert "| more\\_images | **supported** | +" in text
     assert "does not parse: experiment.py, line 20" in text
     for name in ("toy_differences.png", "toy_cost.png", "timeline.png"):
-        assert (results / name).read_bytes().startswith(b"\x89PNG")
-        assert f"({name})" in text
+        assert (folder / "figures" / name).read_bytes().startswith(b"\x89PNG")
+    assert "(figures/toy_cost.png)" in text
+    page = (folder / "index.html").read_text()
+    assert "1 of 3 ideas beat the baseline; 1 undecided; 1 without a result." in page
+    assert (folder / "ideas" / "toy--more_images.html").is_file()
 
 
 def test_a_finished_sweep_resumes_into_nothing(swept: tuple[Path, str]) -> None:

@@ -1,0 +1,533 @@
+"""What a report tells, as plain data with the file and line that each number came from.
+
+The page, `report.md` and `report.json` are three forms of this. Paths are relative to the results
+folder.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+from pydantic import BaseModel
+
+import bonsai
+from bonsai.budget import Spending
+from bonsai.checks import Check
+from bonsai.contract import Claim
+from bonsai.ledger import END, Entry
+from bonsai.report import words
+from bonsai.summary import BASELINE_RUN, IdeaSummary, SweepSummary, TemplateSummary
+from bonsai.verdict import Verdict, Word
+
+MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
+
+
+class Source(BaseModel):
+    """Where numbers came from.
+
+    Attributes:
+        file: a file in the results folder.
+        line: a line of it, from 1; None: the whole file.
+    """
+
+    file: str
+    line: int | None = None
+
+
+class Run(BaseModel):
+    """A finished run, on the agent's seeds or on fresh ones.
+
+    Attributes:
+        name: `run_1`.
+        dataset: the data set's name.
+        seeds: the seeds, in the order of `per_seed`.
+        means: of each metric.
+        stderrs: of these means; None with one seed.
+        per_seed: the primary metric's and the claimed metrics' values.
+        seconds: how long it took; None where that is not known.
+        where: what it was kept within.
+        checks: what was checked of it.
+        sources: the ledger's lines, then result files that are there.
+    """
+
+    name: str
+    dataset: str
+    seeds: list[int]
+    means: dict[str, float]
+    stderrs: dict[str, float | None]
+    per_seed: dict[str, list[float]]
+    seconds: float | None = None
+    where: str = ""
+    checks: list[Check] = []
+    sources: list[Source] = []
+
+
+class Judged(BaseModel):
+    """A claim and how it ended.
+
+    Attributes:
+        sentence: the claim in words, without a full stop.
+        verdict: the verdict, with its numbers.
+        seeds: the fresh seeds, in the order of the differences.
+        values: the idea's value on each.
+        others: the value of what it is compared with.
+        unit: of all of them.
+        result: the difference and its interval in words; empty where there is none.
+    """
+
+    sentence: str
+    verdict: Verdict
+    seeds: list[int] = []
+    values: list[float] = []
+    others: list[float] = []
+    unit: str = ""
+    result: str = ""
+
+
+class Failure(BaseModel):
+    """A step that went wrong, and cost its own try."""
+
+    template: str
+    idea: str
+    step: str
+    kind: str
+    message: str
+    source: Source
+
+
+class IdeaReport(BaseModel):
+    """One idea.
+
+    Attributes:
+        name: its name.
+        title: its title.
+        experiment: what was to be done.
+        page: its page in the report's folder.
+        state: "waiting", "under way" or "done".
+        word: the verdict on its first claim, that the primary metric improves.
+        claims: its claims and their verdicts.
+        seal: hash of the claims as they stood before the first edit.
+        runs: its finished runs on the agent's seeds.
+        fresh: the runs that were repeated on fresh seeds.
+        best_run: the one that a validation metric chose.
+        seeming: what the best run gained on the agent's own seeds; positive is better.
+        failures: steps that went wrong.
+        run_seconds: time that its experiments took.
+        seconds: time that all its steps took.
+        tokens: to and from the model.
+        usd: the money for it; None where a price is not known.
+        ended_by_budget: which budget ended it.
+        sources: its lines in the ledger, first and last.
+    """
+
+    name: str
+    title: str
+    experiment: str
+    page: str
+    state: str
+    word: Word
+    claims: list[Judged]
+    seal: str | None = None
+    runs: list[Run] = []
+    fresh: list[Run] = []
+    best_run: str | None = None
+    seeming: float | None = None
+    failures: list[Failure] = []
+    run_seconds: float = 0.0
+    seconds: float = 0.0
+    tokens: int = 0
+    usd: float | None = 0.0
+    ended_by_budget: str | None = None
+    sources: list[Source] = []
+
+    @property
+    def main(self) -> Judged:
+        """The claim that every idea makes."""
+        return self.claims[0]
+
+    @property
+    def failed_checks(self) -> list[tuple[str, Check]]:
+        """By run, what was checked of it and is not as it should be."""
+        every = [*self.runs, *self.fresh]
+        found = [(run.name, check) for run in every for check in run.checks]
+        return [(run, check) for run, check in found if check.passed is False]
+
+
+class MetricReport(BaseModel):
+    """What a metric is."""
+
+    name: str
+    unit: str
+    better: str | None
+    about: str
+
+
+class Finding(BaseModel):
+    """A sentence that a paper might have printed, and what became of it.
+
+    Attributes:
+        sentence: the finding.
+        idea: the idea that it speaks of; empty: a whole template, or the method.
+        template: the template.
+        word: the verdict on it; None for findings on method, which are counted, not tested.
+        detail: the numbers, in a sentence.
+        page: where the rest stands, in the report's folder.
+    """
+
+    sentence: str
+    idea: str = ""
+    template: str = ""
+    word: Word | None = None
+    detail: str = ""
+    page: str = ""
+
+
+class TemplateReport(BaseModel):
+    """One template.
+
+    Attributes:
+        name: its name.
+        primary: the metric that ideas are judged by.
+        metrics: all that its scorer knows.
+        digits: digits after the point that differences are told with.
+        baseline: on the agent's seeds; None if it gave no result.
+        fresh: on fresh seeds.
+        problem: why there is no baseline; empty if there is.
+        ideas: the ideas, as they were asked for.
+        findings: in words.
+        figures: pictures in the report's folder.
+    """
+
+    name: str
+    primary: MetricReport
+    metrics: dict[str, MetricReport]
+    digits: int
+    baseline: Run | None
+    fresh: Run | None
+    problem: str = ""
+    ideas: list[IdeaReport]
+    findings: list[Finding] = []
+    figures: list[str] = []
+
+    def surest(self, count: int) -> list[IdeaReport]:
+        """Of many ideas those with the smallest p-values, in their own order; of few ideas all."""
+        if len(self.ideas) <= count:
+            return list(self.ideas)
+
+        def doubt(idea: IdeaReport) -> float:
+            comparison = idea.main.verdict.comparison
+            return 2.0 if comparison is None or comparison.p is None else comparison.p
+
+        chosen = {id(idea) for idea in sorted(self.ideas, key=doubt)[:count]}
+        return [idea for idea in self.ideas if id(idea) in chosen]
+
+    def best_first(self, ideas: list[IdeaReport]) -> list[IdeaReport]:
+        """The largest gain first; ideas without a comparison last."""
+        sign = -1.0 if self.primary.better == "lower" else 1.0
+
+        def place(idea: IdeaReport) -> float:
+            comparison = idea.main.verdict.comparison
+            return math.inf if comparison is None else -sign * comparison.mean
+
+        return sorted(ideas, key=place)
+
+
+class Report(BaseModel):
+    """A whole sweep."""
+
+    bonsai: str = bonsai.__version__
+    question: str
+    answer: str
+    state: str
+    finished: bool
+    written: float
+    began: float | None
+    ended: float | None
+    ideas_done: int
+    model: str | None
+    looks: list[int]
+    templates: list[TemplateReport]
+    findings: list[Finding]
+    runs: int
+    tokens: int
+    usd: float
+    unpriced: int
+    failures: list[Failure]
+    failure_kinds: dict[str, int]
+    figures: list[str] = []
+    settings: Source = Source(file="sweep.json")
+    ledger: Source = Source(file="ledger.jsonl")
+
+    @property
+    def ideas(self) -> list[tuple[TemplateReport, IdeaReport]]:
+        """All ideas of all templates."""
+        return [(template, idea) for template in self.templates for idea in template.ideas]
+
+
+def gather(sweep: SweepSummary, now: float | None = None) -> Report:
+    """What there is to tell of a sweep.
+
+    Args:
+        sweep: the sweep.
+        now: seconds since 1970; by default the time.
+    """
+    from bonsai.report import findings
+
+    templates = [_template(sweep.results, template) for template in sweep.templates]
+    steps = [entry for entry in sweep.entries if entry.index >= 0]
+    ideas = [idea for template in templates for idea in template.ideas]
+    done = sum(idea.state == "done" for idea in ideas)
+    finished = done == len(ideas) and all(_ended(each.entries) for each in sweep.templates)
+    hopeless = sum(len(each.ideas) for each in templates if each.problem and not each.baseline)
+    report = Report(
+        question=_question(sweep),
+        answer=headline(sweep),
+        state="",
+        finished=finished or done + hopeless == len(ideas),
+        written=time.time() if now is None else now,
+        began=min((entry.time - entry.seconds for entry in steps), default=None),
+        ended=max((entry.time for entry in steps), default=None),
+        ideas_done=done,
+        model=sweep.settings.model,
+        looks=sweep.settings.looks(),
+        templates=templates,
+        findings=[],
+        runs=sum(len(idea.runs) for idea in ideas),
+        tokens=sweep.spending.tokens,
+        usd=sweep.spending.usd,
+        unpriced=sweep.spending.unpriced,
+        failures=_failures(sweep.entries)[-MAX_FAILURES:],
+        failure_kinds=dict(sweep.failures.most_common()),
+    )
+    for template, summary in zip(templates, sweep.templates, strict=True):
+        template.findings = findings.of_template(template, summary)
+    report.findings = findings.of_sweep(report)
+    return report
+
+
+def headline(sweep: SweepSummary) -> str:
+    """The answer in one sentence."""
+    spoken = [idea.word for _, idea in sweep.ideas]
+    parts = [f"{spoken.count('supported')} of {len(spoken)} ideas beat the baseline"]
+    told: tuple[tuple[Word, str], ...] = (
+        ("refuted", "fell below it"),
+        ("undecided", "undecided"),
+        ("no result", "without a result"),
+    )
+    parts += [f"{spoken.count(word)} {said}" for word, said in told if word in spoken]
+    return "; ".join(parts) + "."
+
+
+def page_of(template: str, idea: str) -> str:
+    """The page of an idea, in the report's folder."""
+    return f"ideas/{template}--{idea}.html"
+
+
+def _question(sweep: SweepSummary) -> str:
+    count = words.counted(len(sweep.ideas), "idea")
+    if len(sweep.templates) == 1:
+        name = sweep.templates[0].template.name
+        return f"Of {count} on {name}: which beat the baseline?"
+    return f"Of {count} on {len(sweep.templates)} templates: which beat the baseline?"
+
+
+def _template(results: Path, summary: TemplateSummary) -> TemplateReport:
+    name, scorer = summary.template.name, summary.template.scorer
+    metrics = {
+        key: MetricReport(name=key, unit=metric.unit, better=metric.better, about=metric.about)
+        for key, metric in scorer.metrics.items()
+    }
+    built = [entry for entry in summary.entries if entry.step == "baseline" and entry.ok]
+    baseline = None
+    if summary.baseline is not None:
+        baseline = _run(BASELINE_RUN, built[-1], results, f"{name}/run_0", {summary.primary})
+        baseline.checks = summary.checks
+    compared = [idea.comparison for idea in summary.ideas if idea.comparison]
+    problem = ""
+    if baseline is None:
+        failed = [entry for entry in summary.entries if not entry.ok]
+        problem = failed[-1].message if failed else "The baseline is not built yet."
+    report = TemplateReport(
+        name=name,
+        primary=metrics[summary.primary],
+        metrics=metrics,
+        digits=words.digits_of(compared),
+        baseline=baseline,
+        fresh=None,
+        problem=problem,
+        ideas=[],
+    )
+    claimed = {claim.metric for idea in summary.ideas for claim in idea.claims}
+    confirmed = [each for each in summary.entries if each.step == "confirm" and each.ok]
+    if summary.confirmed and confirmed:
+        report.fresh = _fresh(BASELINE_RUN, confirmed, summary.confirmed, claimed)
+        report.fresh.sources += _files(results, f"{name}/confirm", BASELINE_RUN)
+    report.ideas = [_idea(results, summary, report, idea) for idea in summary.ideas]
+    return report
+
+
+def _idea(
+    results: Path, template: TemplateSummary, told: TemplateReport, idea: IdeaSummary
+) -> IdeaReport:
+    name = template.template.name
+    folder = f"{name}/{idea.idea.Name}"
+    finished = [entry for entry in idea.entries if entry.step == "run" and entry.ok]
+    runs = []
+    for entry in finished:
+        run = _run(
+            entry.data["run"], entry, results, f"{folder}/workspace/{entry.data['run']}",
+            {told.primary.name},
+        )  # fmt: skip
+        run.checks = idea.checks.get(run.name, [])
+        runs.append(run)
+    claimed = {claim.metric for claim in idea.claims}
+    fresh = []
+    for run_name, scores in idea.fresh.items():
+        confirmed = [
+            entry for entry in idea.entries
+            if entry.step == "confirm" and entry.ok and entry.data.get("run") == run_name
+        ]  # fmt: skip
+        again = _fresh(run_name, confirmed, scores, claimed)
+        again.sources += _files(results, f"{folder}/confirm", run_name)
+        fresh.append(again)
+    begun = bool(idea.entries)
+    lines = [entry.line for entry in idea.entries if entry.line]
+    return IdeaReport(
+        name=idea.idea.Name,
+        title=idea.idea.Title,
+        experiment=idea.idea.Experiment,
+        page=page_of(name, idea.idea.Name),
+        state="done" if _ended(idea.entries) else "under way" if begun else "waiting",
+        word=idea.word,
+        claims=[_judged(told, idea, each) for each in idea.verdicts],
+        seal=idea.seal,
+        runs=runs,
+        fresh=fresh,
+        best_run=idea.best_run,
+        seeming=_seeming(template, idea),
+        failures=_failures(idea.entries),
+        run_seconds=idea.run_seconds,
+        seconds=idea.spending.seconds,
+        tokens=idea.spending.tokens,
+        usd=_usd(idea.spending),
+        ended_by_budget=idea.ended_by_budget,
+        sources=[Source(file="ledger.jsonl", line=line) for line in (*lines[:1], *lines[1:][-1:])],
+    )
+
+
+def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Judged:
+    claim, comparison = verdict.claim, verdict.comparison
+    metric = template.metrics.get(claim.metric)
+    judged = Judged(
+        sentence=claim_sentence(claim, metric.unit if metric else ""),
+        verdict=verdict,
+        unit=metric.unit if metric else "",
+    )
+    if comparison is None:
+        return judged
+    run = idea.fresh[verdict.run or ""]
+    count = len(comparison.differences)
+    judged.seeds = run.seeds[:count]
+    judged.values = run.per_seed[claim.metric][:count]
+    judged.others = [
+        value - difference
+        for value, difference in zip(judged.values, comparison.differences, strict=True)
+    ]
+    digits = words.digits_of([comparison])
+    if claim.metric == template.primary.name:
+        digits = template.digits
+    judged.result = f"{words.signed(comparison.mean, digits)} {words.points(judged.unit)}".strip()
+    if comparison.low is not None and comparison.high is not None:
+        ends = words.interval(comparison.low, comparison.high, digits)
+        judged.result += f", 95\N{NO-BREAK SPACE}% interval {ends}"
+    judged.result += f", on {words.counted(count, 'fresh seed')}"
+    return judged
+
+
+def claim_sentence(claim: Claim, unit: str) -> str:
+    """A claim in words, for example "raises test_accuracy by 0.3 percentage points at least"."""
+    verb = "lowers" if claim.direction == "lower" else "raises"
+    amount = f"{claim.smallest_effect:g} {words.points(unit)}".strip()
+    by = f" by {amount} at least" if claim.smallest_effect else ""
+    against = "" if claim.against == BASELINE_RUN else f", against its control {claim.against}"
+    return f"{verb} {claim.metric}{by}{against}"
+
+
+def _seeming(template: TemplateSummary, idea: IdeaSummary) -> float | None:
+    """What the best run gained on the seeds that the agent worked with, as a paper would say it."""
+    run = idea.runs.get(idea.best_run or "")
+    if run is None or template.baseline is None:
+        return None
+    gain = run.means[template.primary] - template.baseline.means[template.primary]
+    return -gain if template.better == "lower" else gain
+
+
+def _run(name: str, entry: Entry, results: Path, folder: str, told: set[str]) -> Run:
+    """A run on the agent's seeds, as its line in the ledger has it."""
+    scores = entry.data["scores"]
+    return Run(
+        name=name,
+        dataset=scores["dataset"],
+        seeds=scores["seeds"],
+        means=scores["means"],
+        stderrs=scores["stderrs"],
+        per_seed={key: values for key, values in scores["per_seed"].items() if key in told},
+        seconds=entry.data.get("run_seconds"),
+        where=entry.data.get("where", ""),
+        sources=[Source(file="ledger.jsonl", line=entry.line), *_file(results, folder)],
+    )
+
+
+def _fresh(name: str, entries: list[Entry], scores: object, told: set[str]) -> Run:
+    """A run on fresh seeds, of all looks at it together."""
+    from bonsai.scores import Scores
+
+    assert isinstance(scores, Scores)
+    return Run(
+        name=name,
+        dataset=scores.dataset,
+        seeds=scores.seeds,
+        means=scores.means,
+        stderrs=scores.stderrs,
+        per_seed={key: values for key, values in scores.per_seed.items() if key in told},
+        seconds=sum(float(entry.data.get("run_seconds", 0.0)) for entry in entries),
+        where=entries[-1].data.get("where", "") if entries else "",
+        sources=[Source(file="ledger.jsonl", line=entry.line) for entry in entries],
+    )
+
+
+def _file(results: Path, folder: str) -> list[Source]:
+    path = f"{folder}/final_info.json"
+    return [Source(file=path)] if (results / path).is_file() else []
+
+
+def _files(results: Path, folder: str, run: str) -> list[Source]:
+    """The result files of a run on fresh seeds: one for every look at it."""
+    found = sorted((results / folder).glob("**/final_info.json"))
+    named = [path for path in found if run in path.relative_to(results / folder).parts]
+    return [Source(file=path.relative_to(results).as_posix()) for path in named or found]
+
+
+def _failures(entries: list[Entry]) -> list[Failure]:
+    return [
+        Failure(
+            template=entry.template,
+            idea=entry.idea,
+            step=entry.step,
+            kind=str(entry.data.get("kind", entry.step)),
+            message=entry.message,
+            source=Source(file="ledger.jsonl", line=entry.line),
+        )
+        for entry in entries
+        if entry.is_failure
+    ]
+
+
+def _ended(entries: list[Entry]) -> bool:
+    return any(entry.step == END for entry in entries)
+
+
+def _usd(spending: Spending) -> float | None:
+    return spending.known_usd

@@ -1,0 +1,154 @@
+"""The report for a terminal, `report.md`, and a table of all ideas, `ideas.csv`."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from bonsai.budget import dollars
+from bonsai.report import words
+from bonsai.report.data import Finding, IdeaReport, Report, TemplateReport
+
+MAX_LISTED = 100  # ideas of a template; of more, the rest is in ideas.csv
+
+
+def describe(report: Report) -> str:
+    """The whole report as Markdown."""
+    looks = ", ".join(map(str, report.looks))
+    lines = [
+        f"# {escape(report.question)}",
+        "",
+        f"**{report.answer}**",
+        "",
+    ]
+    if not report.finished:
+        done = f"{report.ideas_done} of {words.counted(len(report.ideas), 'idea')} done"
+        lines += [f"Not finished: {done} when this was written. Verdicts may still change.", ""]
+    lines += [
+        f"{words.counted(len(report.ideas), 'idea')} and {words.counted(report.runs, 'run')} were "
+        "tried; the model was "
+        f"{escape(report.model) if report.model else 'played back from cassettes'}. A verdict "
+        "compares an idea's best run, chosen by a validation metric, with the baseline on fresh "
+        f"seeds that no agent saw{f' (looked at after {looks})' if looks else ''}: paired t-test "
+        "and exact sign-flip test, the larger p-value; Holm's correction over all claims, level "
+        "0.05. `index.html` tells it all.",
+        "",
+        "## Key findings (?)",
+        "",
+    ]
+    findings = [each for template in report.templates for each in template.findings]
+    told = [_finding(each) for each in (*findings, *report.findings)]
+    lines += [*(told or ["Nothing yet."]), ""]
+    for template in report.templates:
+        lines += _describe_template(template)
+    lines += _describe_budgets(report)
+    lines += _describe_failures(report)
+    figures = [figure for template in report.templates for figure in template.figures]
+    if figures := [*figures, *report.figures]:
+        lines += ["## Figures", "", *(f"![{name}]({name})\n" for name in figures)]
+    return "\n".join(lines)
+
+
+def tabulate(report: Report) -> str:
+    """Every idea of a sweep, one line each, as comma-separated values with a heading."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(
+        ["template", "idea", "verdict", "difference", "low", "high", "p_holm", "best_run", "runs",
+         "tries_failed", "run_seconds", "tokens", "cost_usd"]
+    )  # fmt: skip
+    for template, idea in report.ideas:
+        found = idea.main.verdict.comparison
+        numbers = (found.mean, found.low, found.high) if found else (None, None, None)
+        table.writerow(
+            [template.name, idea.name, idea.word, *numbers, idea.main.verdict.p, idea.best_run,
+             len(idea.runs), len(idea.failures), round(idea.run_seconds, 1), idea.tokens, idea.usd]
+        )  # fmt: skip
+    return text.getvalue()
+
+
+def escape(text: str) -> str:
+    """A model's words as plain text in Markdown."""
+    line = " ".join(words.clean(text).split())
+    for mark in "\\`*_{}[]<>|#":
+        line = line.replace(mark, "\\" + mark)
+    return line
+
+
+def _finding(finding: Finding) -> str:
+    word = f"**{finding.word}**: " if finding.word else ""
+    return f"- {escape(finding.sentence)} (?) — {word}{escape(finding.detail)}"
+
+
+def _describe_template(template: TemplateReport) -> list[str]:
+    lines = [f"## {escape(template.name)}", ""]
+    if template.baseline is None:
+        return [
+            *lines,
+            f"There is no baseline, so no idea was tried: {escape(template.problem)}",
+            "",
+        ]
+    primary, base = template.primary, template.baseline
+    lines += [
+        f"Baseline on {escape(base.dataset)}: {escape(primary.name)} "
+        f"{words.spread(base.means[primary.name], base.stderrs[primary.name])} {primary.unit} "
+        f"(standard error), {words.counted(len(base.seeds), 'seed')}.",
+        "",
+        f"| idea | verdict | difference in {escape(primary.name)} | 95 % interval | p (Holm) "
+        "| fresh seeds | runs | tries failed | run time | tokens | cost |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    listed = template.surest(MAX_LISTED)
+    lines += [*(_row(template, idea) for idea in template.best_first(listed)), ""]
+    if more := len(template.ideas) - len(listed):
+        lines += [f"These are the {len(listed)} surest; all are in `ideas.csv`, {more} more.", ""]
+    return lines
+
+
+def _row(template: TemplateReport, idea: IdeaReport) -> str:
+    comparison = idea.main.verdict.comparison
+    difference = interval = seeds = "–"
+    if comparison is not None:
+        difference = f"{words.signed(comparison.mean, template.digits)} ({idea.best_run})"
+        seeds = str(len(comparison.differences))
+        if comparison.low is not None and comparison.high is not None:
+            interval = words.interval(comparison.low, comparison.high, template.digits)
+    cost = "unknown" if idea.usd is None else f"${idea.usd:.2f}"
+    cells = [
+        escape(idea.name), f"**{idea.word}**", difference, interval,
+        words.p_value(idea.main.verdict.p), seeds, str(len(idea.runs)), str(len(idea.failures)),
+        words.duration(idea.run_seconds), f"{idea.tokens:,}", cost,
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _describe_budgets(report: Report) -> list[str]:
+    """What was spent, and which budget ended which idea."""
+    lines = []
+    if report.tokens:
+        unknown = (
+            f"; the price of {report.unpriced} calls is unknown, so they count in tokens only"
+            if report.unpriced
+            else ""
+        )
+        lines.append(
+            f"Spent on the model: {report.tokens:,} tokens, {dollars(report.usd)}{unknown}."
+        )
+    for template, idea in report.ideas:
+        if idea.ended_by_budget:
+            where = escape(f"{template.name}/{idea.name}")
+            lines.append(f"- {where}: {escape(idea.ended_by_budget)}")
+    return ["## Budget", "", *lines, ""] if lines else []
+
+
+def _describe_failures(report: Report) -> list[str]:
+    if not report.failures:
+        return ["Nothing failed.", ""]
+    kinds = ", ".join(f"{count} × {kind}" for kind, count in report.failure_kinds.items())
+    lines = ["## What went wrong", "", f"{kinds}. Each cost its own try and nothing else.", ""]
+    if sum(report.failure_kinds.values()) > len(report.failures):
+        lines += [f"The last {len(report.failures)}; all are in `ledger.jsonl`.", ""]
+    for each in report.failures:
+        where = f"{each.template}/{each.idea}" if each.idea else each.template
+        lines.append(f"- {escape(where)}, {each.step}: {escape(each.message)}")
+    return [*lines, ""]
