@@ -15,10 +15,11 @@ from pydantic import BaseModel
 import bonsai
 from bonsai.budget import Spending
 from bonsai.checks import Check
+from bonsai.claims import BASELINE_RUN
 from bonsai.contract import Claim
 from bonsai.ledger import END, Entry
 from bonsai.report import words
-from bonsai.summary import BASELINE_RUN, IdeaSummary, SweepSummary, TemplateSummary
+from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary
 from bonsai.verdict import Verdict, Word
 
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted

@@ -18,11 +18,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from bonsai import contract
+from bonsai.claims import BASELINE_RUN
 from bonsai.errors import BonsaiError
 from bonsai.ledger import Entry
 from bonsai.report import drawing, words
 from bonsai.report.data import IdeaReport
-from bonsai.summary import BASELINE_RUN, IdeaSummary, TemplateSummary
+from bonsai.summary import IdeaSummary, TemplateSummary
 from bonsai.workspace import Workspace
 
 MAX_CODE_BYTES = 200_000  # of an experiment.py that is compared
