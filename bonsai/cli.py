@@ -68,6 +68,13 @@ class SandboxMode(str, Enum):
     off = "off"
 
 
+class TrackerName(str, Enum):
+    """Where finished runs are logged as well."""
+
+    mlflow = "mlflow"
+    tensorboard = "tensorboard"
+
+
 def _for_people(command: Command) -> Command:
     """A mistake of the user ends with one sentence and exit code 2, never with a traceback."""
 
@@ -303,6 +310,10 @@ def run(
         list[str] | None,
         typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
     ] = None,
+    track: Annotated[
+        list[TrackerName] | None,
+        typer.Option(help="Log finished runs there as well; may be repeated."),
+    ] = None,
 ) -> None:
     """Sweep: build baselines, let the agent work on every idea, measure, judge, draw.
 
@@ -351,6 +362,7 @@ def run(
             usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours
         ),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
+        track=list(dict.fromkeys(tracker.value for tracker in track or [])),
     )  # fmt: skip
     for template, _ in chosen:
         if data is not None and data not in template.scorer.datasets:
@@ -498,10 +510,11 @@ def _version(
 
 
 def _sweep(results: Path, settings: Any) -> None:
-    from bonsai import report
+    from bonsai import report, tracking
     from bonsai.board import Board
     from bonsai.sweep import Sweep
 
+    tracking.demand(settings.track)
     board = Board()
     how = f"model {settings.model}" if settings.model else "cassettes (no model given)"
     ideas = sum(len(assignment.ideas) for assignment in settings.assignments)
@@ -520,6 +533,8 @@ def _sweep(results: Path, settings: Any) -> None:
     if sweep.failures:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
         board.say(f"what went wrong: {kinds} (see the report)")
+    for kind in settings.track:
+        board.say(tracking.track(sweep, kind))
     board.say(str(results / report.FOLDER / "index.html"))
 
 

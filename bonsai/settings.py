@@ -57,6 +57,7 @@ class Settings(BaseModel):
     budget: Budget = Budget()  # of the whole sweep
     idea_budget: Budget = Budget()  # of each idea
     agent_seconds: float = 600.0  # the deadline of one reply
+    track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
 
     def looks(self) -> list[int]:
         """After how many fresh seeds an idea is looked at."""
