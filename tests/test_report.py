@@ -16,8 +16,10 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from bonsai import report
+from bonsai.cli import app
 from bonsai.contract import Claim, History
 from bonsai.ledger import Ledger
 from bonsai.report import data, drawing, findings, markdown, refresh, story, words
@@ -520,3 +522,12 @@ def test_findings_on_claims_are_bounded(results: Path) -> None:
     template = report.gather(summarise(results)).templates[0]
     template.ideas *= 10
     assert len(findings._claims(template)) == findings.MAX_FINDINGS
+
+
+def test_the_command_writes_the_report_and_says_where_it_is(results: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(results, tmp_path / "res", symlinks=True))
+    shutil.rmtree(copy / "report")
+    done = CliRunner().invoke(app, ["report", str(copy)])
+    page = copy / "report" / "index.html"
+    assert done.output.splitlines() == [str(page), page.as_uri()]
+    assert page.is_file()
