@@ -16,8 +16,10 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from bonsai import report
+from bonsai.cli import app
 from bonsai.contract import Claim, History
 from bonsai.ledger import Ledger
 from bonsai.report import data, drawing, findings, markdown, refresh, story, words
@@ -349,6 +351,24 @@ def test_of_very_many_ideas_the_figure_shows_the_surest_and_says_so(tmp_path: Pa
     assert len((results / "report" / "ideas.csv").read_text().splitlines()) == 121
 
 
+def test_a_sweep_that_has_not_begun_says_so(tmp_path: Path) -> None:
+    results = reports.Synthetic(tmp_path / "res", reports.ideas(["waits"])).write()
+    text = report.write(summarise(results)).read_text()
+    assert "0 of 1 ideas beat the baseline; 1 without a result." in text
+    assert "Not finished" in text
+    assert "The baseline is not built yet." in text
+    assert "the idea is waiting" in (results / "report" / "ideas" / "toy--waits.html").read_text()
+
+
+def test_a_template_without_a_baseline_is_over_and_says_why(tmp_path: Path) -> None:
+    made = reports.Synthetic(tmp_path / "res", reports.ideas(["waits"]))
+    made.step("toy", "", "baseline", ok=False, message="it crashed")
+    results = made.write()
+    text = report.write(summarise(results)).read_text()
+    assert "There is no baseline, so no idea was tried: it crashed" in text
+    assert "Not finished" not in text
+
+
 # ---------------------------------------------------------------------------- numbers as words
 
 
@@ -502,3 +522,12 @@ def test_findings_on_claims_are_bounded(results: Path) -> None:
     template = report.gather(summarise(results)).templates[0]
     template.ideas *= 10
     assert len(findings._claims(template)) == findings.MAX_FINDINGS
+
+
+def test_the_command_writes_the_report_and_says_where_it_is(results: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(results, tmp_path / "res", symlinks=True))
+    shutil.rmtree(copy / "report")
+    done = CliRunner().invoke(app, ["report", str(copy)])
+    page = copy / "report" / "index.html"
+    assert done.output.splitlines() == [str(page), page.as_uri()]
+    assert page.is_file()

@@ -86,6 +86,14 @@ class Judged(BaseModel):
     unit: str = ""
     result: str = ""
 
+    @property
+    def doubt(self) -> tuple[float, float]:
+        """Small where the difference is sure: the p-value, then the effect's size among equals."""
+        comparison = self.verdict.comparison
+        if comparison is None or comparison.p is None:
+            return (2.0, 0.0)
+        return (comparison.p, -abs(comparison.effect or 0.0))
+
 
 class Failure(BaseModel):
     """A step that went wrong, and cost its own try."""
@@ -213,15 +221,10 @@ class TemplateReport(BaseModel):
     figures: list[str] = []
 
     def surest(self, count: int) -> list[IdeaReport]:
-        """Of many ideas those with the smallest p-values, in their own order; of few ideas all."""
+        """Of many ideas those with the least doubt, in their own order; of few ideas all."""
         if len(self.ideas) <= count:
             return list(self.ideas)
-
-        def doubt(idea: IdeaReport) -> float:
-            comparison = idea.main.verdict.comparison
-            return 2.0 if comparison is None or comparison.p is None else comparison.p
-
-        chosen = {id(idea) for idea in sorted(self.ideas, key=doubt)[:count]}
+        chosen = {id(idea) for idea in sorted(self.ideas, key=lambda each: each.main.doubt)[:count]}
         return [idea for idea in self.ideas if id(idea) in chosen]
 
     def best_first(self, ideas: list[IdeaReport]) -> list[IdeaReport]:
@@ -241,7 +244,6 @@ class Report(BaseModel):
     bonsai: str = bonsai.__version__
     question: str
     answer: str
-    state: str
     finished: bool
     written: float
     began: float | None
@@ -280,13 +282,10 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
     steps = [entry for entry in sweep.entries if entry.index >= 0]
     ideas = [idea for template in templates for idea in template.ideas]
     done = sum(idea.state == "done" for idea in ideas)
-    finished = done == len(ideas) and all(_ended(each.entries) for each in sweep.templates)
-    hopeless = sum(len(each.ideas) for each in templates if each.problem and not each.baseline)
     report = Report(
         question=_question(sweep),
         answer=headline(sweep),
-        state="",
-        finished=finished or done + hopeless == len(ideas),
+        finished=all(map(_is_over, sweep.templates)),
         written=time.time() if now is None else now,
         began=min((entry.time - entry.seconds for entry in steps), default=None),
         ended=max((entry.time for entry in steps), default=None),
@@ -524,6 +523,13 @@ def _failures(entries: list[Entry]) -> list[Failure]:
         for entry in entries
         if entry.is_failure
     ]
+
+
+def _is_over(template: TemplateSummary) -> bool:
+    """Whether there is nothing left to do on a template."""
+    if any(entry.step == "baseline" and not entry.ok for entry in template.entries):
+        return True  # without a baseline no idea is tried
+    return _ended(template.entries) and all(_ended(idea.entries) for idea in template.ideas)
 
 
 def _ended(entries: list[Entry]) -> bool:

@@ -55,7 +55,7 @@ def _claims(template: TemplateReport) -> list[Finding]:
     judged.sort(
         key=lambda pair: (
             WEIGHT[pair[1].verdict.word],
-            2.0 if pair[1].verdict.p is None else pair[1].verdict.p,
+            pair[1].doubt,
         )
     )
     return [

@@ -39,6 +39,11 @@ def index(report: Report, name: str, sizes: Mapping[str, tuple[int, int] | None]
         home="",
         forests=forests,
         alts=_alts(report),
+        claims=sum(
+            claim.verdict.comparison is not None
+            for _, told in report.ideas
+            for claim in told.claims
+        ),
         sizes=sizes,
         ordered={
             template.name: template.best_first(template.ideas) for template in report.templates
