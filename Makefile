@@ -9,8 +9,8 @@ READY  := $(VENV)/.ready
 
 demo: $(READY)
 	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 \
-		--ideas lateral_inhibition,rotation_pretraining,adaptive_plasticity \
-		--seeds 0,1 --max-runs 2 --confirm-seeds 4
+		--ideas lateral_inhibition,rotation_pretraining \
+		--seeds 0,1 --max-runs 2 --confirm-seeds 8 --max-confirm-seeds 8
 
 test: $(READY)
 	$(BIN)/python -m pytest
