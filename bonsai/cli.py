@@ -8,7 +8,6 @@ import secrets
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
@@ -21,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 import bonsai
-from bonsai.contract import Idea, read_ideas
+from bonsai import arguments
 from bonsai.errors import BonsaiError
 from bonsai.files import FULL
 
@@ -34,7 +33,6 @@ app = typer.Typer(
     "measured again by the runner, and judged on seeds that the model never saw.",
     epilog="Start with:  [bold]bonsai run[/bold]  (plays back recorded ideas: no key, no network)",
 )
-RESULTS = Path("results")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -221,7 +219,7 @@ def baseline(
     from bonsai.runs import this_machine
 
     for template in library.find(templates):
-        chosen = _parse_seeds(seeds) or list(template.scorer.seeds)
+        chosen = arguments.parse_seeds(seeds) or list(template.scorer.seeds)
         machine = this_machine(threads, lambda line: typer.echo(f"  {line}"))
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")
         built = build_baseline(
@@ -347,16 +345,18 @@ def run(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
             "give --budget-tokens or --idea-budget-tokens instead"
         )
-    chosen = _choose(
+    chosen = arguments.choose_ideas(
         library.find(templates), ideas or [], live=model is not None, named=bool(templates)
     )
     settings = Settings(
         assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
         model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
-        max_runs=max_runs, max_tries=max_tries, data=data, seeds=_parse_seeds(seeds),
-        **_parse_machines(executor.value, workers, threads, gpus_per_run, address, slurm or []),
+        max_runs=max_runs, max_tries=max_tries, data=data, seeds=arguments.parse_seeds(seeds),
+        **arguments.parse_machines(
+            executor.value, workers, threads, gpus_per_run, address, slurm or []
+        ),
         confirm_seeds=confirm_seeds, max_confirm_seeds=max_confirm_seeds,
-        sandbox=sandbox.value, limits=_parse_limits(limit or []),
+        sandbox=sandbox.value, limits=arguments.parse_limits(limit or []),
         budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
         idea_budget=Budget(
             usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours
@@ -368,7 +368,7 @@ def run(
         if data is not None and data not in template.scorer.datasets:
             offered = ", ".join(template.scorer.datasets)
             raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
-    results = (out or RESULTS / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
+    results = (out or arguments.RESULTS / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
     if (results / "sweep.json").exists():
         raise BonsaiError(
             f"{results} holds a sweep already; `bonsai resume {results}` goes on with it"
@@ -468,7 +468,7 @@ def resume(results: Results = None) -> None:
     """
     from bonsai.settings import Settings
 
-    folder = _results_folder(results)
+    folder = arguments.results_folder(results)
     _sweep(folder, Settings.load(folder))
 
 
@@ -482,7 +482,7 @@ def write_report(results: Results = None) -> None:
     from bonsai import report
     from bonsai.summary import summarise
 
-    page = report.write(summarise(_results_folder(results)))
+    page = report.write(summarise(arguments.results_folder(results)))
     typer.echo(f"{page}\n{page.as_uri()}")
 
 
@@ -496,7 +496,7 @@ def plot(results: Results = None) -> None:
     from bonsai import figures
     from bonsai.summary import summarise
 
-    for path in figures.draw(summarise(_results_folder(results))):
+    for path in figures.draw(summarise(arguments.results_folder(results))):
         typer.echo(path)
 
 
@@ -536,121 +536,3 @@ def _sweep(results: Path, settings: Any) -> None:
     for kind in settings.track:
         board.say(tracking.track(sweep, kind))
     board.say(str(results / report.FOLDER / "index.html"))
-
-
-def _choose(
-    templates: list[Any], wanted: list[str], *, live: bool, named: bool
-) -> list[tuple[Any, list[Idea]]]:
-    """Which ideas are tried on which template.
-
-    Raises:
-        BonsaiError: an idea is unknown, claims what cannot be judged, or nothing is left to do.
-    """
-    from bonsai import claims
-
-    files = [Path(item) for item in wanted if item.endswith(".json")]
-    names = [
-        name.strip() for item in wanted if not item.endswith(".json") for name in item.split(",")
-    ]
-    sets = [read_ideas(path) for path in files]
-    known = {idea.Name for template in templates for idea in template.ideas}
-    if unknown := [name for name in names if name not in known]:
-        raise BonsaiError(
-            f"no seed idea is called {', '.join(unknown)}; `bonsai list --ideas` lists them"
-        )
-    chosen = []
-    for template in templates:
-        ideas = [idea for idea in template.ideas if not wanted or idea.Name in names]
-        ideas += [
-            idea for group in sets if group.suits(template.name) or named for idea in group.ideas
-        ]
-        if not live:
-            ideas = [idea for idea in ideas if template.cassette(idea.Name)]
-        counts = Counter(idea.Name for idea in ideas)
-        if twice := sorted(name for name, count in counts.items() if count > 1):
-            raise BonsaiError(f"{template.name}: ideas called {', '.join(twice)} come twice")
-        for idea in ideas:
-            try:
-                claims.complete(idea.Claims or [], template)
-            except BonsaiError as error:
-                raise BonsaiError(f"{template.name}/{idea.Name}: {error}") from None
-        if ideas:
-            chosen.append((template, ideas))
-    if not chosen:
-        raise BonsaiError(
-            "none of these ideas has a cassette to play back; name a model with --model" if not live
-            else "no idea suits these templates; see `bonsai list --ideas`"
-        )  # fmt: skip
-    return chosen
-
-
-def _results_folder(results: Path | None) -> Path:
-    if results is not None:
-        return results.absolute()
-    found = sorted(RESULTS.glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise BonsaiError(f"no sweep in {RESULTS.absolute()}; name a results folder")
-    return found[-1].parent.absolute()
-
-
-def _parse_limits(texts: list[str]) -> dict[str, float]:
-    """`memory_gb=4` and the like."""
-    from bonsai.contract import Limits, check
-
-    limits: dict[str, float] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            limits[name.strip()] = float(value)
-        except ValueError:
-            raise BonsaiError(
-                f"--limit {text}: write it as NAME=NUMBER, like memory_gb=4"
-            ) from None
-    if unknown := sorted(set(limits) - set(Limits.model_fields)):
-        known = ", ".join(Limits.model_fields)
-        raise BonsaiError(f"--limit {unknown[0]}: there is no such limit; there are {known}")
-    check(Limits, limits, "--limit")
-    return limits
-
-
-def _parse_machines(
-    executor: str,
-    workers: int | None,
-    threads: int | None,
-    gpus_per_run: float | None,
-    address: str | None,
-    slurm: list[str],
-) -> dict[str, Any]:
-    """The settings that say where programs run, and how many side by side."""
-    from bonsai.execute import cores
-
-    if address is not None and executor != "ray":
-        raise BonsaiError("--address is that of a Ray cluster; it goes with --executor ray")
-    if slurm and executor != "slurm":
-        raise BonsaiError("--slurm goes with --executor slurm")
-    if wrong := [text for text in slurm if not text.partition("=")[0] or "=" not in text]:
-        raise BonsaiError(f"--slurm {wrong[0]}: write it as NAME=VALUE, like partition=gpu")
-    if gpus_per_run is not None and gpus_per_run > 1 and gpus_per_run != int(gpus_per_run):
-        raise BonsaiError("--gpus-per-run: a share of one GPU, like 0.5, or a whole number")
-    if workers is None and executor != "ray":
-        workers = 1
-    if threads is None:
-        threads = max(1, cores() // (workers or 1)) if executor == "local" else 1
-    options = {text.partition("=")[0].lstrip("-"): text.partition("=")[2] for text in slurm}
-    return {
-        "executor": executor, "workers": workers, "threads": threads,
-        "gpus_per_run": gpus_per_run, "address": address, "slurm": options,
-    }  # fmt: skip
-
-
-def _parse_seeds(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    import argparse
-
-    from bonsai.kit.experiment import parse_seeds
-
-    try:
-        return parse_seeds(text)
-    except argparse.ArgumentTypeError as error:
-        raise BonsaiError(f"--seeds: {error}") from error

@@ -15,6 +15,7 @@ from bonsai.files import write_atomically
 from bonsai.sandbox import Mode
 from bonsai.template import Template
 
+FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
 MAX_CONFIRM_SEEDS = 32
@@ -34,6 +35,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    form: int = FORM
     assignments: list[Assignment]
     model: str | None = None  # None: cassettes are played back
     api_base: str | None = None
@@ -92,6 +94,14 @@ class Settings(BaseModel):
         """Read `sweep.json`.
 
         Raises:
-            BonsaiError: the folder is no results folder.
+            BonsaiError: the folder is no results folder, or that of another version.
         """
-        return contract.read(cls, results / "sweep.json")
+        path = results / "sweep.json"
+        value = contract.read_json(path)
+        form = value.get("form", 1) if isinstance(value, dict) else FORM
+        if form != FORM:
+            raise BonsaiError(
+                f"{path} was written by another version of Bonsai (results of form {form}, this "
+                f"version reads {FORM}); go on with that version, or start a new sweep"
+            )
+        return contract.check(cls, value, str(path))

@@ -36,6 +36,7 @@ from bonsai.template import Template
 Found = TypeVar("Found")
 Work = tuple[Template, str, Callable[[], object]]  # what is done for an idea of a template
 CANCEL_SECONDS = 5.0  # how long to wait for what is being done when a person stops the sweep
+NEWS = {"baseline", "run", "look", END}  # steps after which the report has more to tell
 BASELINE = ""  # the idea under which a template's own steps stand in the ledger
 
 
@@ -217,7 +218,7 @@ class Sweep:
     def _take(self, entry: Entry) -> None:
         self._books.take(entry)
         self.board.entry(entry)
-        if self._refresher and entry.step in ("baseline", END):
+        if self._refresher and entry.step in NEWS:
             self._refresher.poke()
 
     def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:

@@ -119,6 +119,15 @@ def test_an_idea_that_claims_what_cannot_be_judged_is_named(ideas_file: Path) ->
     assert "toy/a: 'speed' is no metric; there are test_accuracy, val_accuracy" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["resume", "report"])
+def test_results_of_another_version_are_told_from_broken_ones(command: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text('{"assignments": [], "first_fresh_seed": 1}')
+    done = _bonsai(command, str(tmp_path))
+    assert done.exit_code == 2
+    assert "was written by another version of Bonsai (results of form 1" in done.stderr
+    assert "start a new sweep" in done.stderr
+
+
 def test_a_results_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}")
     done = _bonsai("run", str(sweeps.TOY), "--out", str(tmp_path))

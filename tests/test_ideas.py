@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from bonsai import cli, earlier, ideas, verdict
+from bonsai import arguments, cli, earlier, ideas, verdict
 from bonsai.budget import Budget
 from bonsai.contract import Idea, read_ideas
 from bonsai.ideas import Proposals, extract, propose
@@ -111,7 +111,7 @@ def test_the_command_writes_a_file_that_run_takes(tmp_path: Path) -> None:
     )
     recorded = {path.name for path in (tmp_path / "new.exchanges").iterdir()}
     assert {"001.request.json", "001.md", "001.usage.json", "005.md"} <= recorded
-    chosen = cli._choose([Template(sweeps.TOY)], [str(out)], live=True, named=True)
+    chosen = arguments.choose_ideas([Template(sweeps.TOY)], [str(out)], live=True, named=True)
     assert [idea.Name for idea in chosen[0][1]] == ["mirrored_digits", "centred_pixels"]
 
 
@@ -155,6 +155,13 @@ def test_the_model_is_told_the_template_and_all_that_exists(tmp_path: Path) -> N
     assert '{"metric": "test_accuracy", "direction": "higher"' in told
 
 
+@pytest.fixture
+def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests keep baselines of the toy in the cache."""
+    monkeypatch.setenv("BONSAI_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.usefixtures("nothing_cached")
 def test_without_a_baseline_no_figure_is_invented(tmp_path: Path) -> None:
     _, model = _ask(tmp_path, _says())
     assert "Nobody has measured it here yet" in _last(model)
@@ -193,6 +200,7 @@ def test_a_baseline_is_told_with_its_noise_wherever_it_was_measured(
     assert any(str(run) in line for line in lines), "a person is told which it is"
 
 
+@pytest.mark.usefixtures("nothing_cached")
 @pytest.mark.parametrize("flaw", [{"experiment_sha256": "0" * 64}, {"smoke": True}])
 def test_a_run_of_other_code_is_no_baseline(tmp_path: Path, flaw: dict[str, Any]) -> None:
     toy = sweeps.copy_of_toy(tmp_path)
