@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bonsai.contract import Idea
+from bonsai.claims import seal
+from bonsai.contract import Claim, Idea
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
 from bonsai.ledger import Entry, Ledger
@@ -18,6 +19,7 @@ from tests import sweeps
 
 SEEDS = [0, 1]
 FRESH = list(range(1000, 1008))
+PRIMARY = Claim(metric="test_accuracy", direction="higher")
 NASTY = "<script>document.title = 'taken'</script>\x1b[31m\x00\u202e & \"quoted\" 'so' {{ 7 * 7 }}"
 DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -74,12 +76,17 @@ class Synthetic:
         data = {"run_seconds": 2.0, "where": "bubblewrap"}
         self.step(template, "", "baseline", data={**data, "scores": scores(own, SEEDS)})
         self.step(template, "", "confirm", data={**data, "scores": scores(fresh, FRESH)})
-        self.step(template, "", "end")
         self.result(f"{template}/run_0", own, SEEDS)
         self.result(f"{template}/confirm/run", fresh, FRESH)
 
     def idea(
-        self, name: str, gain: float, template: str = "toy", runs: int = 1, files: bool = False
+        self,
+        name: str,
+        gain: float,
+        template: str = "toy",
+        runs: int = 1,
+        files: bool = False,
+        claims: Sequence[Claim] = (PRIMARY,),
     ) -> None:
         """An idea from its start to its end; without `files` in the ledger alone."""
         folder = f"{template}/{name}"
@@ -89,6 +96,8 @@ class Synthetic:
             template, name, "start", data={"commit": "c", "exchanges": 0, "experiment": digest}
         )
         self.step(template, name, "plan", data={"commit": "c", "exchanges": 1})
+        sealed = {"claims": [each.model_dump() for each in claims], "sha256": seal(claims)}
+        self.step(template, name, "claims", data={"commit": "c", "exchanges": 1, **sealed})
         if files:
             self.result(f"{folder}/workspace/run_0", self.around(80, len(SEEDS)), SEEDS)
         for number in range(1, runs + 1):

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bonsai import report
+from bonsai.claims import seal
 from bonsai.cli import app
 from bonsai.contract import Claim, History
 from bonsai.ledger import Ledger
@@ -242,7 +243,7 @@ def test_a_file_that_cannot_be_read_is_named_and_costs_nothing_else(
 
 
 def test_a_change_of_code_is_shown_with_what_is_around_it(results: Path) -> None:
-    fold = _soup(results, IDEA).select_one("h3#run_1 ~ details")
+    fold = _soup(results, IDEA).select_one("h3#run_1 ~ details:has(.diff)")
     assert "Code against the baseline: 1 line added, 1 removed" in fold.summary.text
     assert "images: int = 60 " in fold.select_one("tr.del code").text
     assert "images: int = 600 " in fold.select_one("tr.add code").text
@@ -297,7 +298,10 @@ def test_a_failed_check_is_a_finding_and_stands_at_its_run(tmp_path: Path) -> No
     page = report.write(summarise(results), finished=False).read_text()
     assert "gains</a>, run_1: compute" in page
     assert "Check failed: It took 2.1 times the compute." in page
-    said = [" ".join(item.text.split()) for item in _soup(results, IDEA).select(".checks li")]
+    fold = _soup(results, IDEA).select_one("details:has(.checks)")
+    assert fold.has_attr("open"), "a check failed"
+    assert fold.summary.text == "3 checks of run_1: 1 failed, 1 passed, 1 not known"
+    said = [" ".join(item.text.split()) for item in fold.select(".checks li")]
     assert said == [
         "failed: compute. It took 2.1 times the compute.",
         "not known: labels. Nobody knows.",
@@ -309,12 +313,8 @@ def test_a_failed_check_is_a_finding_and_stands_at_its_run(tmp_path: Path) -> No
 def test_a_claim_of_the_agent_has_its_own_sentence_and_verdict(tmp_path: Path) -> None:
     made = reports.Synthetic(tmp_path / "res", reports.ideas(["gains"]))
     made.baseline()
-    claims = [
-        {"metric": "test_accuracy", "direction": "higher"},
-        {"metric": "val_accuracy", "direction": "lower", "smallest_effect": 0.5},
-    ]
-    made.step("toy", "gains", "claims", data={"claims": claims, "sha256": "5ea1"})
-    made.idea("gains", 8)
+    own = Claim(metric="val_accuracy", direction="lower", smallest_effect=0.5)
+    made.idea("gains", 8, claims=[reports.PRIMARY, own])
     results = made.write()
     report.write(summarise(results), finished=False)
     soup = _soup(results, IDEA)
@@ -325,7 +325,7 @@ def test_a_claim_of_the_agent_has_its_own_sentence_and_verdict(tmp_path: Path) -
     ]
     verdicts = [claim.select_one(".verdict").text.split()[-1] for claim in soup.select(".claim")]
     assert verdicts == ["supported", "refuted"]
-    assert "5ea1" in soup.text
+    assert seal([reports.PRIMARY, own]) in soup.text
 
 
 def test_the_terminal_reads_the_same_as_the_page(results: Path, told: dict[str, Any]) -> None:
@@ -443,6 +443,16 @@ def test_in_the_figure_better_is_right_and_all_is_within(
     assert [row.mean for row in figure.rows] == sorted(
         (row.mean for row in figure.rows), reverse=True
     )
+
+
+def test_the_smallest_effect_that_is_claimed_is_in_the_figure() -> None:
+    told: Any = SimpleNamespace(name="x")
+    claim = Claim(metric="loss", direction="lower", smallest_effect=5)
+    judged = _judged([-1.0, -2.0])
+    judged.verdict = judged.verdict.model_copy(update={"claim": claim})
+    [row] = drawing.forest([(told, judged)], True, 2).rows
+    assert row.goal is not None and row.high is not None
+    assert row.mean < row.goal <= 96, "it fell short of it"
 
 
 def test_one_wild_idea_does_not_press_the_others_together() -> None:

@@ -155,6 +155,7 @@ def test_the_report_and_its_figures_are_there(swept: tuple[Path, str]) -> None:
         assert (folder / "figures" / name).read_bytes().startswith(b"\x89PNG")
     assert "(figures/toy_cost.png)" in text
     page = (folder / "index.html").read_text()
+    assert "Not finished" not in page
     assert "1 of 3 ideas beat the baseline; 1 undecided; 1 without a result." in page
     assert (folder / "ideas" / "toy--more_images.html").is_file()
 

@@ -75,6 +75,7 @@ class Judged(BaseModel):
         values: the idea's value on each.
         others: the value of what it is compared with.
         unit: of all of them.
+        digits: digits after the point that they are told with.
         result: the difference and its interval in words; empty where there is none.
     """
 
@@ -84,6 +85,7 @@ class Judged(BaseModel):
     values: list[float] = []
     others: list[float] = []
     unit: str = ""
+    digits: int = 2
     result: str = ""
 
     @property
@@ -438,6 +440,7 @@ def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Ju
     digits = words.digits_of([comparison])
     if claim.metric == template.primary.name:
         digits = template.digits
+    judged.digits = digits
     judged.result = f"{words.signed(comparison.mean, digits)} {words.points(judged.unit)}".strip()
     if comparison.low is not None and comparison.high is not None:
         ends = words.interval(comparison.low, comparison.high, digits)
@@ -529,7 +532,7 @@ def _is_over(template: TemplateSummary) -> bool:
     """Whether there is nothing left to do on a template."""
     if any(entry.step == "baseline" and not entry.ok for entry in template.entries):
         return True  # without a baseline no idea is tried
-    return _ended(template.entries) and all(_ended(idea.entries) for idea in template.ideas)
+    return template.baseline is not None and all(_ended(idea.entries) for idea in template.ideas)
 
 
 def _ended(entries: list[Entry]) -> bool:

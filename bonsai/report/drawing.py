@@ -37,6 +37,7 @@ class Row:
         low: the interval's left end, None without one.
         high: its right end.
         seeds: the seeds' places.
+        goal: the place of the smallest effect that is claimed; None if any would do.
         beyond: "left" or "right" where the interval goes on beyond the figure, or "left right".
         number: the mean as a number.
         interval: the interval as numbers.
@@ -48,6 +49,7 @@ class Row:
     low: float | None
     high: float | None
     seeds: list[float]
+    goal: float | None
     beyond: str
     number: str
     interval: str
@@ -101,10 +103,11 @@ def forest(
     ]
     compared.sort(key=lambda each: -sign * each[2].mean)
     spans, everything = [], [0.0]
-    for _, _, comparison in compared:
+    for _, claim, comparison in compared:
         ends = [comparison.mean, *comparison.differences]
         ends += [end for end in (comparison.low, comparison.high) if end is not None]
         spans.append(max(map(abs, ends)))
+        ends.append(_goal(claim))
         everything += [sign * end for end in ends]
     limit = REACH * sorted(spans)[len(spans) // 2] or max(spans)
     first = min(end for end in everything if abs(end) <= limit)
@@ -135,6 +138,7 @@ def forest(
                 mean=place(comparison.mean),
                 low=reach[0],
                 high=reach[1],
+                goal=place(_goal(claim)) if abs(_goal(claim)) > 0 else None,
                 seeds=[
                     place(value)
                     for value in comparison.differences
@@ -150,6 +154,12 @@ def forest(
         for step, at in _ticks(first, last, 5)
     ]
     return Forest(rows, ticks, place(0.0), words.points(compared[0][1].unit))
+
+
+def _goal(claim: Judged) -> float:
+    """The difference from which on a claim holds."""
+    claimed = claim.verdict.claim
+    return -claimed.smallest_effect if claimed.direction == "lower" else claimed.smallest_effect
 
 
 @dataclass(frozen=True)

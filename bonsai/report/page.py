@@ -78,9 +78,7 @@ def idea(
             continue
         metric = template.metrics.get(claim.verdict.claim.metric)
         lower = (metric.better if metric else claim.verdict.claim.direction) == "lower"
-        forests.append(
-            drawing.forest([(told, claim)], lower, words.digits_of([claim.verdict.comparison]))
-        )
+        forests.append(drawing.forest([(told, claim)], lower, claim.digits))
     return _render(
         "idea.html.j2",
         report=report,
@@ -153,6 +151,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "url": lambda path: quote(str(path)),
         "number": words.number,
+        "fixed": words.fixed,
         "signed": words.signed,
         "p_value": words.p_value,
         "points": words.points,

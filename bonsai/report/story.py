@@ -58,7 +58,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class DiffLine:
-    """A line of a comparison: kind is "add", "del", "same" or "skip"."""
+    """A line of a comparison: kind is "add", "del", "same" or "gap"."""
 
     kind: str
     text: str
@@ -297,7 +297,7 @@ def compare(before: list[str], after: list[str], name: str) -> Diff:
     added = removed = 0
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
-        lines.append(DiffLine("skip", f"line {group[0][3] + 1}"))
+        lines.append(DiffLine("gap", f"line {group[0][3] + 1}"))
         for tag, i1, i2, j1, j2 in group:
             if tag == "equal":
                 lines += [

@@ -37,12 +37,12 @@ def spread(mean: float, stderr: float | None) -> str:
     if not stderr or not math.isfinite(stderr):
         return number(mean)
     digits = _digits(stderr)
-    return f"{_fixed(mean, digits)} ± {_fixed(stderr, digits)}"
+    return f"{fixed(mean, digits)} ± {fixed(stderr, digits)}"
 
 
 def signed(value: float, digits: int) -> str:
     """A difference, always with its sign."""
-    text = _fixed(value, digits)
+    text = fixed(value, digits)
     return text if text.startswith("−") or float(text.replace(",", "")) == 0 else f"+{text}"
 
 
@@ -101,7 +101,8 @@ def _digits(width: float) -> int:
     return max(0, min(6, 1 - math.floor(math.log10(width))))
 
 
-def _fixed(value: float, digits: int) -> str:
+def fixed(value: float, digits: int) -> str:
+    """A number with so many digits after the point."""
     text = f"{value:,.{digits}f}"
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else _minus(text)
 
