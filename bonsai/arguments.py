@@ -8,6 +8,7 @@ from typing import Any
 
 from bonsai.contract import Idea, read_ideas
 from bonsai.errors import BonsaiError
+from bonsai.settings import REPORT
 
 RESULTS = Path("results")
 
@@ -48,6 +49,8 @@ def choose_ideas(
                 claims.complete(idea.Claims or [], template)
             except BonsaiError as error:
                 raise BonsaiError(f"{template.name}/{idea.Name}: {error}") from None
+        if template.name == REPORT:
+            raise BonsaiError(f"a template cannot be called {REPORT}: its results would lie there")
         if ideas:
             chosen.append((template, ideas))
     if not chosen:

@@ -77,8 +77,15 @@ def seal(claims: Sequence[Claim]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def describe(claim: Claim) -> str:
-    """A claim as a sentence."""
-    size = f", by {claim.smallest_effect:g} or more" if claim.smallest_effect else ""
-    other = "the baseline" if claim.against == BASELINE_RUN else claim.against
-    return f"{claim.metric} gets {claim.direction} than in {other}{size}"
+def describe(claim: Claim, unit: str = "") -> str:
+    """A claim in words, for example "raises test_accuracy by 0.3 percentage points at least".
+
+    Args:
+        claim: the claim.
+        unit: of a difference in its metric.
+    """
+    verb = "lowers" if claim.direction == "lower" else "raises"
+    amount = f"{claim.smallest_effect:g} {unit}".strip()
+    by = f" by {amount} at least" if claim.smallest_effect else ""
+    against = "" if claim.against == BASELINE_RUN else f", against its control {claim.against}"
+    return f"{verb} {claim.metric}{by}{against}"

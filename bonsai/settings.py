@@ -16,6 +16,7 @@ from bonsai.sandbox import Mode
 from bonsai.template import Template
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
+REPORT = "report"  # the folder of the report in a results folder
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
 MAX_CONFIRM_SEEDS = 32

@@ -176,14 +176,16 @@ class SweepSummary:
 def most_telling(ideas: Sequence[IdeaSummary], count: int) -> list[IdeaSummary]:
     """Of many ideas those whose verdicts are surest, in their own order; of few ideas all.
 
-    Surest is the smallest p-value; ideas without one come last.
+    Surest is the smallest p-value, among equal ones the larger effect; ideas without come last.
     """
     if len(ideas) <= count:
         return list(ideas)
 
-    def doubt(idea: IdeaSummary) -> float:
-        p = idea.comparison.p if idea.comparison else None
-        return 2.0 if p is None else p
+    def doubt(idea: IdeaSummary) -> tuple[float, float]:
+        found = idea.comparison
+        if found is None or found.p is None:
+            return 2.0, 0.0
+        return found.p, -abs(found.effect or 0.0)
 
     chosen = {id(idea) for idea in sorted(ideas, key=doubt)[:count]}
     return [idea for idea in ideas if id(idea) in chosen]

@@ -75,8 +75,10 @@ def test_a_seal_is_of_what_is_claimed_and_of_nothing_else() -> None:
 
 def test_a_claim_is_a_sentence() -> None:
     control = PRIMARY.model_copy(update={"against": "run_2", "smallest_effect": 0.5})
-    assert claims.describe(PRIMARY) == "test_accuracy gets higher than in the baseline"
-    assert claims.describe(control) == "test_accuracy gets higher than in run_2, by 0.5 or more"
+    assert claims.describe(PRIMARY) == "raises test_accuracy"
+    assert claims.describe(control, "percentage points") == (
+        "raises test_accuracy by 0.5 percentage points at least, against its control run_2"
+    )
 
 
 # --- in a sweep -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,13 @@ def test_an_idea_that_claims_what_cannot_be_judged_is_named(ideas_file: Path) ->
     done = _bonsai("run", str(sweeps.TOY), "--ideas", str(ideas_file), "--model", "x")
     assert done.exit_code == 2
     assert "toy/a: 'speed' is no metric; there are test_accuracy, val_accuracy" in done.stderr
+
+
+def test_a_template_that_would_lie_in_the_reports_folder_is_refused(tmp_path: Path) -> None:
+    template = shutil.copytree(sweeps.TOY, tmp_path / "report")
+    done = _bonsai("run", str(template), "--out", str(tmp_path / "res"))
+    assert done.exit_code == 2
+    assert "a template cannot be called report" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["resume", "report"])

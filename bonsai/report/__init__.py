@@ -15,11 +15,11 @@ from pathlib import Path
 from bonsai.files import write_atomically
 from bonsai.report import markdown, page, story
 from bonsai.report.data import IdeaReport, TemplateReport, gather, headline
+from bonsai.settings import REPORT as FOLDER
 from bonsai.summary import SweepSummary
 
 __all__ = ["FOLDER", "gather", "headline", "write"]
 
-FOLDER = "report"
 KEY = re.compile(r'<meta name="bonsai-key" content="([0-9a-f]+)\.([0-9a-f]+)">')
 KEY_BYTES = 2000  # within which a page's key stands
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import bonsai
+from bonsai import claims
 from bonsai.budget import Spending
 from bonsai.checks import Check
 from bonsai.claims import BASELINE_RUN
-from bonsai.contract import Claim
 from bonsai.ledger import END, Entry
 from bonsai.report import words
 from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary
@@ -314,7 +314,7 @@ def headline(sweep: SweepSummary) -> str:
     spoken = [idea.word for _, idea in sweep.ideas]
     parts = [f"{spoken.count('supported')} of {len(spoken)} ideas beat the baseline"]
     told: tuple[tuple[Word, str], ...] = (
-        ("refuted", "fell below it"),
+        ("refuted", "refuted"),
         ("undecided", "undecided"),
         ("no result", "without a result"),
     )
@@ -423,7 +423,7 @@ def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Ju
     claim, comparison = verdict.claim, verdict.comparison
     metric = template.metrics.get(claim.metric)
     judged = Judged(
-        sentence=claim_sentence(claim, metric.unit if metric else ""),
+        sentence=claims.describe(claim, words.points(metric.unit) if metric else ""),
         verdict=verdict,
         unit=metric.unit if metric else "",
     )
@@ -447,15 +447,6 @@ def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Ju
         judged.result += f", 95\N{NO-BREAK SPACE}% interval {ends}"
     judged.result += f", on {words.counted(count, 'fresh seed')}"
     return judged
-
-
-def claim_sentence(claim: Claim, unit: str) -> str:
-    """A claim in words, for example "raises test_accuracy by 0.3 percentage points at least"."""
-    verb = "lowers" if claim.direction == "lower" else "raises"
-    amount = f"{claim.smallest_effect:g} {words.points(unit)}".strip()
-    by = f" by {amount} at least" if claim.smallest_effect else ""
-    against = "" if claim.against == BASELINE_RUN else f", against its control {claim.against}"
-    return f"{verb} {claim.metric}{by}{against}"
 
 
 def _seeming(template: TemplateSummary, idea: IdeaSummary) -> float | None:
