@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock, Timeout
