@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 import bonsai
 from bonsai import checks, execute
 from bonsai.errors import BonsaiError
+from bonsai.executors.local import visible_gpus
 from bonsai.journal import Journal, Result
 from bonsai.kit.data import data_folder
 from bonsai.runs import Machine, Measured, RunFailed, run_experiment, run_fresh_seeds
@@ -58,10 +60,9 @@ def build_baseline(
         RunFailed: the template does not work.
         execute.Cancelled: the sweep was told to stop.
     """
-    import torch  # here: it takes a second to load, which a resumed sweep need not wait for
-
-    parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, torch.__version__)
-    key = repr((*parts, machine.threads, torch.cuda.is_available(), machine.executor.name))
+    # Not by loading torch, which takes seconds, and which the runner itself does not need.
+    parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, version("torch"))
+    key = repr((*parts, machine.threads, bool(visible_gpus()), machine.executor.name))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name
     cached.parent.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,8 @@ class Sweep:
             left for _, left in templates
         ):
             return
-        agent = agents.make_agent(self.settings.agent, edit_format)
+        # A sweep that goes on may have nothing left but runs.
+        agent = agents.make_agent(self.settings.agent, edit_format, loads_now=not entries)
         why_no_walls = None
         if self.settings.executor == "local":  # other machines decide for themselves
             why_no_walls = sandbox.choose(self.settings.sandbox)

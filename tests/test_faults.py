@@ -32,7 +32,7 @@ from bonsai.settings import Assignment, Settings
 from bonsai.summary import summarise
 from tests import sweeps
 from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says
-from tests.test_live_sweep import EDIT, FINISHED, PLAN
+from tests.test_live_sweep import FINISHED, PLAN
 
 FIRST_LINE = '"""Ridge regression on the 8x8 digits: a template small enough to sweep in a test."""'
 LAST_LINE = '    kit.main(Config, train, smoke={"images": 40})'
@@ -54,6 +54,12 @@ def at_once(code: str) -> str:
 def at_last(code: str) -> str:
     """A reply that makes experiment.py do this after the results are written."""
     return replacing(LAST_LINE, f"{LAST_LINE}\n{code}")
+
+
+EDIT = replacing(
+    "    images: int = 60  # training images drawn per seed",
+    "    images: int = 300  # training images drawn per seed",
+)
 
 
 @dataclass(frozen=True)

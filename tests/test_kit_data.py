@@ -66,6 +66,17 @@ def test_the_digits_of_scikit_learn() -> None:
     assert len(truth.test_labels) == len(images.test_images) == 360
 
 
+def test_the_digits_are_read_as_scikit_learn_reads_them() -> None:
+    from sklearn.datasets import load_digits
+
+    theirs = load_digits()
+    train_images, train_labels, test_images, test_labels = data._digits()
+    ours = np.concatenate([test_images, train_images]), np.concatenate([test_labels, train_labels])
+    order = np.random.default_rng(data.SPLIT_SEED).permutation(len(theirs.target))
+    assert np.array_equal(ours[1], theirs.target[order])
+    assert np.array_equal(np.round(ours[0] * (16 / 255)), theirs.images[order])
+
+
 def test_an_unknown_set_is_named_with_those_that_there_are() -> None:
     with pytest.raises(kit.KitError, match=r"--data fashoin: unknown; use one of mini, FashionM"):
         kit.load_images("fashoin")

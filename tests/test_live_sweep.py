@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from bonsai.summary import summarise
 from tests import sweeps
+from tests.crashes import BRISK
 from tests.fake_model import HANGS, Fails, FakeModel, Says
 
 PLAN = """\
@@ -23,7 +25,7 @@ notes.txt
 ## Run 0: the baseline, unchanged
 
 ## Plan
-More images help.
+Higher is better.
 >>>>>>> REPLACE
 ```
 """
@@ -31,9 +33,9 @@ EDIT = """\
 experiment.py
 ```python
 <<<<<<< SEARCH
-    images: int = 60  # training images drawn per seed
+HEIGHT = 1  # what the ideas change
 =======
-    images: int = 300  # training images drawn per seed
+HEIGHT = 300  # what the ideas change
 >>>>>>> REPLACE
 ```
 """
@@ -45,7 +47,7 @@ KEY = "sk-of-the-user-0123456789"
 def _sweep(home: Path, model: FakeModel, *options: str) -> tuple[Path, str, str]:
     with model.serving():
         done = sweeps.run(
-            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("run", str(BRISK), "--ideas", "higher", "--out", "res"),
             *("--model", "openai/anything", "--api-base", model.url),
             *options,
             cwd=home,
@@ -59,7 +61,7 @@ def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path)
     refused = Fails(401, message=f"Incorrect API key provided: {KEY}")
     model = FakeModel(Says(PLAN), refused, Says(EDIT), Says(FINISHED), Says(FINISHED))
     results, output, _ = _sweep(tmp_path, model, "--confirm-seeds", "2", "--max-confirm-seeds", "2")
-    story = sweeps.story(sweeps.entries(results, "never_recorded"))
+    story = sweeps.story(sweeps.entries(results, "higher"))
     assert story == [
         *(("start", True), ("plan", True), ("claims", True), ("edit", False), ("edit", True)),
         ("smoke", True),
@@ -67,7 +69,7 @@ def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path)
         *(("confirm", True), ("look", True), ("end", True)),
     ]
     assert set(model.keys) == {KEY}, "the gateway has the key"
-    last = sweeps.entries(results, "never_recorded")[-1]
+    last = sweeps.entries(results, "higher")[-1]
     assert last.data["exchanges"] == 4
     assert output.count("the price of openai/anything is unknown") == 1
     spent = "4,400 tokens, $0.00; the price of 4 calls is unknown, so they count in tokens only"
@@ -80,20 +82,21 @@ def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path)
 def test_what_a_live_model_said_is_a_cassette(tmp_path: Path) -> None:
     model = FakeModel(Says(PLAN), Says(EDIT), Says(FINISHED), Says(FINISHED))
     results, _, _ = _sweep(tmp_path, model, "--max-runs", "1", *NO_VERDICT)
-    toy = sweeps.copy_of_toy(tmp_path / "replayed")
-    recorded = results / "toy" / "never_recorded" / "exchanges"
-    target = toy / "cassettes" / "never_recorded"
-    target.mkdir()
+    brisk = Path(shutil.copytree(BRISK, tmp_path / "replayed" / "brisk"))
+    shutil.rmtree(brisk / "cassettes")
+    recorded = results / "brisk" / "higher" / "exchanges"
+    target = brisk / "cassettes" / "higher"
+    target.mkdir(parents=True)
     for path in recorded.glob("*.md"):
         (target / path.name).write_bytes(path.read_bytes())
     again = sweeps.run(
-        *("run", str(toy), "--ideas", "never_recorded", "--out", "again"),
+        *("run", str(brisk), "--ideas", "higher", "--out", "again"),
         *("--max-runs", "1", *NO_VERDICT),
         cwd=tmp_path,
     )
     assert again.returncode == 0, again.stderr
     stories = [
-        [(e.step, e.ok, e.message) for e in sweeps.entries(folder, "never_recorded")][:5]
+        [(e.step, e.ok, e.message) for e in sweeps.entries(folder, "higher")][:5]
         for folder in (results, tmp_path / "again")
     ]
     assert stories[0] == stories[1]
@@ -108,14 +111,14 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     model = FakeModel(Says(PLAN), at_length, Says(EDIT.replace("300", "9")))
     with model.serving():
         done = sweeps.run(
-            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("run", str(BRISK), "--ideas", "higher", "--out", "res"),
             *("--model", "openai/gpt-4o", "--api-base", model.url, "--idea-budget-usd", "0.1"),
             *NO_VERDICT,
             cwd=tmp_path,
             OPENAI_API_KEY=KEY,
         )
     assert done.returncode == 0, done.stderr
-    entries = sweeps.entries(tmp_path / "res", "never_recorded")
+    entries = sweeps.entries(tmp_path / "res", "higher")
     assert len(model.bodies) == 2, "refused before the call, not after"
     refused = next(entry for entry in entries if not entry.ok)
     assert refused.message.startswith("The idea's budget is spent: $0.0")
@@ -126,7 +129,7 @@ def test_a_budget_ends_an_idea_and_keeps_its_runs(tmp_path: Path) -> None:
     spending = summarise(tmp_path / "res").spending
     assert 0.08 < spending.usd <= 0.1
     summary = (tmp_path / "res" / "report" / "report.md").read_text()
-    assert "never\\_recorded: The idea's budget is spent" in summary
+    assert "higher: The idea's budget is spent" in summary
     assert "Nothing failed" in summary
 
 
@@ -138,7 +141,7 @@ def test_a_person_stops_it_at_once_also_while_the_model_is_silent(
     with (
         model.serving(),
         sweeps.start(
-            *("run", str(sweeps.TOY), "--ideas", "never_recorded", "--out", "res"),
+            *("run", str(BRISK), "--ideas", "higher", "--out", "res"),
             *("--model", "openai/anything", "--api-base", model.url),
             cwd=tmp_path,
             OPENAI_API_KEY=KEY,
@@ -154,20 +157,20 @@ def test_a_person_stops_it_at_once_also_while_the_model_is_silent(
     assert time.monotonic() - stopped < 30
     assert "Go on with: bonsai resume" in output
     assert "Traceback" not in errors
-    assert sweeps.story(sweeps.entries(tmp_path / "res", "never_recorded")) == [("start", True)]
+    assert sweeps.story(sweeps.entries(tmp_path / "res", "higher")) == [("start", True)]
 
 
 def test_a_model_that_cannot_write_diffs_rewrites_whole_files(tmp_path: Path) -> None:
-    experiment = (sweeps.TOY / "experiment.py").read_text()
-    whole = experiment.replace("images: int = 60 ", "images: int = 300 ")
+    experiment = (BRISK / "experiment.py").read_text()
+    whole = experiment.replace("HEIGHT = 1 ", "HEIGHT = 300 ")
     replies = [
-        Says("notes.txt\n```\n# notes\n\n## Plan\nMore images.\n```\n"),
+        Says("notes.txt\n```\n# notes\n\n## Plan\nHigher.\n```\n"),
         Says(f"experiment.py\n```python\n{whole}```\n"),
         Says(FINISHED),
     ]
     model = FakeModel(*replies)
     results, _, _ = _sweep(tmp_path, model, "--agent", "rewrite", "--max-runs", "1", *NO_VERDICT)
-    runs = [entry for entry in sweeps.entries(results, "never_recorded") if entry.step == "run"]
+    runs = [entry for entry in sweeps.entries(results, "higher") if entry.step == "run"]
     assert [entry.ok for entry in runs] == [True]
     asked = json.dumps(model.bodies[1]["messages"])
-    assert "images: int = 60" in asked, "the model sees the file"
+    assert "HEIGHT = 1 " in asked, "the model sees the file"

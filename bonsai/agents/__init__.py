@@ -8,13 +8,14 @@ from bonsai.errors import BonsaiError
 __all__ = ["Agent", "AgentReply", "make_agent"]
 
 
-def make_agent(name: str, edit_format: str | None = None) -> Agent:
+def make_agent(name: str, edit_format: str | None = None, *, loads_now: bool = True) -> Agent:
     """Return the agent of that name.
 
     Args:
         name: "aider", or "rewrite" for models that cannot write diffs.
         edit_format: How aider has the model write its edits, such as "diff" or "whole"; None: the
             agent's own choice.
+        loads_now: Whether to load in the background what takes seconds; else when it is needed.
 
     Raises:
         BonsaiError: There is no such agent, or it has no such edit format.
@@ -23,7 +24,7 @@ def make_agent(name: str, edit_format: str | None = None) -> Agent:
     if name == "aider":
         from bonsai.agents.aider import AiderAgent
 
-        return AiderAgent(edit_format or "diff")
+        return AiderAgent(edit_format or "diff", loads_now=loads_now)
     if name == "rewrite":
         from bonsai.agents.rewrite import RewriteAgent
 

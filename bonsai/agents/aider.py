@@ -53,6 +53,7 @@ class AiderAgent:
 
     edit_format: str = "diff"  # how the model is to write its edits
     stream: bool = False
+    loads_now: bool = True  # else when it is first asked for an edit
     name: str = "aider"
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class AiderAgent:
             )
         if find_spec("aider") is None:
             raise BonsaiError("aider is not installed; `pip install aider-chat` does that.")
-        if CAN_FORK:
+        if CAN_FORK and self.loads_now:
             _SERVER.start()
 
     def edit(

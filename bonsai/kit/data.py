@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -308,12 +309,18 @@ def _mini() -> Arrays:
 
 
 def _digits() -> Arrays:
-    """The 8x8 digits of scikit-learn: 1,437 to train on and 360 to test on."""
-    from sklearn.datasets import load_digits
+    """The 8x8 digits of scikit-learn: 1,437 to train on and 360 to test on.
 
-    bunch = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
-    labels = bunch.target.astype(np.int64)
+    Its file is read as `sklearn.datasets.load_digits` does; to load that takes a second.
+    """
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise KitError("the digits are scikit-learn's; pip install scikit-learn")
+    path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    with gzip.open(path, "rt") as file:
+        table = np.loadtxt(file, delimiter=",")
+    images = np.round(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    labels = table[:, -1].astype(np.int64)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
     test, train = order[:360], order[360:]
     return images[train], labels[train], images[test], labels[test]
