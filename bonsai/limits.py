@@ -142,7 +142,10 @@ def _measure(folders: Iterable[Path]) -> tuple[int, int]:
                     else:
                         status = entry.stat(follow_symlinks=False)
                         files += 1
-                        size += getattr(status, "st_blocks", status.st_size // 512 + 1) * 512
+                        # Blocks, for files with holes; and no more than the length, lest a file
+                        # that the kernel stops at the limit is past it by half a block.
+                        blocks = getattr(status, "st_blocks", status.st_size // 512 + 1)
+                        size += min(status.st_size, blocks * 512)
         if files > 2 * MOST_FILES:
             break
     return files, size
