@@ -125,7 +125,7 @@ def test_mlflow_holds_runs_curves_verdicts_and_code_and_each_of_them_once(result
     line = client.get_metric_history(best.info.run_id, "fresh/seed/height")
     assert sorted(point.step for point in line) == FRESH
     assert best.data.tags["verdict"] == "supported"
-    assert "height gets higher than in the baseline: supported" in best.data.tags["claim_1"]
+    assert "raises height: supported" in best.data.tags["claim_1"]
     assert "verdict" not in runs["brisk/higher/run_1"].data.tags
     kept = results / "mlflow" / "artifacts" / best.info.run_id / "artifacts"
     assert "+HEIGHT = 3" in (kept / "changes.diff").read_text()
