@@ -100,6 +100,7 @@ def sweep(toy: Path, home: Path, options: tuple[str, ...]) -> Use:
     command = [
         *(sys.executable, str(REPOSITORY / "runner.py"), "run", str(toy), "--out", "results"),
         *("--ideas", "more_images,changes_nothing", "--max-runs", "1", "--confirm-seeds", "2"),
+        *("--max-confirm-seeds", "2"),
         *options,
     ]
     environment = {**os.environ, "BONSAI_DATA": str(home / "data")}

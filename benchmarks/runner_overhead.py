@@ -56,6 +56,7 @@ def main() -> None:
         settings = Settings(
             assignments=[Assignment(template=str(TOY), ideas=ideas)],
             confirm_seeds=4,
+            max_confirm_seeds=4,
             first_fresh_seed=1000,
         )
         settings.save(results)
