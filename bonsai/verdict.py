@@ -287,7 +287,7 @@ def sign_flip_p(gains: npt.ArrayLike) -> float:
     if len(gains) > MOST_SEEDS:
         raise ValueError(f"{len(gains)} values; at most {MOST_SEEDS} can be flipped exactly")
     middle = len(gains) // 2
-    first, second = _signed_sums(gains[:middle]), np.sort(_signed_sums(gains[middle:]))
+    first, second = (np.sort(_signed_sums(half)) for half in (gains[:middle], gains[middle:]))
     slack = 1e-9 * float(np.abs(gains).sum())  # sums that differ by rounding alone are equal
     enough = len(second) - np.searchsorted(second, gains.sum() - slack - first, side="left")
     return float(enough.sum()) / 2.0 ** len(gains)
