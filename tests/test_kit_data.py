@@ -15,6 +15,7 @@ from bonsai import kit
 from bonsai.kit import data
 from bonsai.kit.vision import torchvision
 
+PUBLISHED = ("FashionMNIST", "FashionMNIST-mini", "digits")
 DEBIAN = data.PACKAGES["FashionMNIST"]
 
 
@@ -133,6 +134,23 @@ def test_a_distributions_package_is_used_before_the_network(
     images = kit.load_images("FashionMNIST")
     assert len(images.train_images) + len(images.val_images) == 10_000
     assert (fresh_cache / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").is_file()
+
+
+def test_what_a_killed_process_left_in_the_cache_is_removed_and_nothing_else_is_left(
+    fresh_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data, "PACKAGES", {"FashionMNIST": _idx_package(tmp_path / "package")})
+    monkeypatch.setitem(data.CHECKSUMS, "FashionMNIST", data.CHECKSUMS["FashionMNIST-mini"])
+    fetching = fresh_cache / ".FashionMNIST.tmp" / "FashionMNIST" / "raw"
+    fetching.mkdir(parents=True)
+    (fetching / "half.gz").touch()
+    publishing = fresh_cache / "unlabelled" / ".FashionMNIST.npz.tmp"
+    publishing.parent.mkdir()
+    publishing.write_bytes(b"half")
+    data.publish("FashionMNIST")
+    left = {path.name for path in fresh_cache.rglob("*") if path.is_file()}
+    locks = {".FashionMNIST.lock", *(f".{name}.npz.lock" for name in PUBLISHED)}
+    assert left == {*data.IDX_FILES, *(f"{name}.npz" for name in PUBLISHED)} | locks
 
 
 def test_contents_that_are_not_the_published_ones_are_refused(

@@ -126,7 +126,7 @@ for root in (os.environ["BONSAI_DATA"], "/usr/share/datasets"):
                     print("had them:", path)
         elif "t10k-labels" in path.name:
             attempt(path, path.read_bytes)
-        elif path.is_file():
+        elif path.is_file() and path.suffix != ".lock":
             print("beside data:", path)
 """
 

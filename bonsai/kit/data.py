@@ -13,9 +13,10 @@ import hashlib
 import importlib.util
 import os
 import shutil
-import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import platformdirs
+from filelock import FileLock
 
 from bonsai.kit.errors import KitError
 
@@ -216,13 +218,34 @@ def publish(name: str) -> None:
     for each in sorted(names | {"FashionMNIST-mini", "digits"}):
         path = _published(each)
         arrays = dict(zip(PARTS[:-1], _arrays(each)[:-1], strict=True))
-        if not _holds(path, arrays):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-            with os.fdopen(handle, "wb") as file:
+        if _holds(path, arrays):
+            continue
+        with _writing(path) as temporary:
+            with temporary.open("wb") as file:
                 np.savez(file, **arrays)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            temporary.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for what will be renamed to it; one process at a time has it.
+
+    What an earlier one left there, when it was killed, is removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        _remove(temporary)
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def _published(name: str) -> Path:
@@ -348,15 +371,16 @@ def _torchvision_set(name: str) -> Arrays:
 def _fetch(name: str, folder: Path, raw: Path) -> None:
     """Fill the cache from a distribution's package, else from the network.
 
-    Everything is made in a temporary folder and renamed, so two processes cannot meet half way.
+    Everything is made in a temporary folder and renamed, so nobody sees it half done.
     """
     from bonsai.kit.vision import torchvision
 
     package = PACKAGES.get(name)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
-            fresh = Path(temporary) / name / "raw"
+        with _writing(folder / name) as temporary:
+            fresh = temporary / name / "raw"
+            if all((raw / file).is_file() for file in IDX_FILES):
+                return  # another process was faster
             if package and all((package / f"{file}.gz").is_file() for file in IDX_FILES):
                 fresh.mkdir(parents=True)
                 for file in IDX_FILES:
@@ -367,7 +391,7 @@ def _fetch(name: str, folder: Path, raw: Path) -> None:
                         shutil.copyfileobj(source, target)
             else:
                 print(f"downloading {name} into {folder}", flush=True)
-                getattr(torchvision().datasets, name)(temporary, download=True)
+                getattr(torchvision().datasets, name)(str(temporary), download=True)
             raw.mkdir(parents=True, exist_ok=True)
             for file in IDX_FILES:
                 (fresh / file).replace(raw / file)
