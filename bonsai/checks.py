@@ -246,7 +246,8 @@ def _data_unchanged(template: Template, data: str, run: Measured) -> Check:
         return Check(name=name, passed=None, found="The template has data of its own.")
     same = run.checksums == _checksums(data)
     which = f"{len(run.checksums)} arrays of {run.scores.dataset}"
-    found = f"SHA-256 of {which} {'are' if same else 'are not'} those of the data set."
+    found = f"SHA-256 of {which}, as the run read them, "
+    found += f"{'are' if same else 'are not'} those of the data set."
     return Check(name=name, passed=same, found=found)
 
 

@@ -104,6 +104,8 @@ class Confirmation:
         together = self.bench.ideas * len(self.claims)  # as if every idea claimed as much
         hopeful = []
         for claim in self.claims:
+            if claim.against == best:
+                continue  # nothing to compare with
             other = self._baseline
             if claim.against != BASELINE_RUN:
                 other = self._fresh.get(claim.against, [])

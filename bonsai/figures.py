@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from bonsai.kit import plotting
 from bonsai.ledger import NO_STEP, Entry
+from bonsai.settings import REPORT
 from bonsai.summary import SweepSummary, TemplateSummary, most_telling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FOLDER = Path("report", "figures")  # in the results folder
+FOLDER = Path(REPORT, "figures")  # in the results folder
 MAX_ROWS = 30  # ideas in one figure; of more, those are drawn that say most
 MAX_NAMED = 12  # runs that are named in one figure
 COLOURS = {

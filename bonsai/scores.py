@@ -56,15 +56,7 @@ class Scores(BaseModel):
         per_seed = [
             {name: values[place] for name, values in self.per_seed.items()} for place in places
         ]
-        summary = summarise(per_seed)
-        return self.model_copy(
-            update={
-                "means": summary["means"],
-                "stderrs": summary["stderrs"],
-                "per_seed": summary["final_info_dict"],
-                "seeds": list(seeds),
-            }
-        )
+        return self.model_copy(update=_figures(per_seed) | {"seeds": list(seeds)})
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
@@ -74,14 +66,18 @@ def joined(parts: Sequence[Scores]) -> Scores:
         for part in parts
         for position in range(len(part.seeds))
     ]
+    seeds = [seed for part in parts for seed in part.seeds]
+    return Scores(dataset=parts[0].dataset, seeds=seeds, **_figures(per_seed))
+
+
+def _figures(per_seed: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Means, standard errors and values per seed, as `Scores` has them."""
     summary = summarise(per_seed)
-    return Scores(
-        dataset=parts[0].dataset,
-        means=summary["means"],
-        stderrs=summary["stderrs"],
-        per_seed=summary["final_info_dict"],
-        seeds=[seed for part in parts for seed in part.seeds],
-    )
+    return {
+        "means": summary["means"],
+        "stderrs": summary["stderrs"],
+        "per_seed": summary["final_info_dict"],
+    }
 
 
 def score_run(

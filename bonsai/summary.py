@@ -31,7 +31,7 @@ class IdeaSummary:
         entries: its steps in the ledger.
         spending: what it cost.
         runs: the scores of its finished runs, on the agent's seeds, in order.
-        best_run: the run that was chosen by a validation metric; None if none finished.
+        best_run: the run that a validation metric chose for the fresh seeds; None before that.
         fresh: by run, the scores on fresh seeds, of all looks together.
         claims: what is claimed of it; the first is always on the primary metric.
         seal: hash of the claims, as it stood in the ledger before the first edit; None if the idea
@@ -65,11 +65,6 @@ class IdeaSummary:
     def comparison(self) -> Comparison | None:
         """The differences to the baseline that it rests on."""
         return self.main.comparison
-
-    @property
-    def adjusted_p(self) -> float | None:
-        """Its p-value, corrected for all claims of the sweep."""
-        return self.main.p
 
     @property
     def confirmed(self) -> Scores | None:
@@ -296,6 +291,9 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, looks: 
         return plain.model_copy(update={"why": "No run finished."})
     if run is None:
         return plain.model_copy(update={"why": "No run of the idea was confirmed."})
+    if claim.against == idea.best_run:
+        why = f"{claim.against} is the only run that could be the idea's: there is no control."
+        return plain.model_copy(update={"why": why})
     if other is None:
         why = f"{claim.against} was not run on fresh seeds, so there is nothing to compare with."
         return plain.model_copy(update={"why": why})

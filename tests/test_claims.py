@@ -123,6 +123,12 @@ IDEAS = {
     ],
     # Brings its own claims: the second run, although better, is the control.
     "brings_its_own": [PLAN, _height(1, 2), _height(2, 3), FINISHED],
+    # Names as a control the only run that it makes.
+    "lacks_a_control": [
+        PLAN + _change("claims.json", "[]", _claim(smallest_effect=0.5, against="run_1")),
+        _height(1, 2),
+        FINISHED,
+    ],
 }
 OWN = [{"metric": "height", "direction": "lower", "smallest_effect": 0.5, "against": "run_2"}]
 
@@ -134,7 +140,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = home / "brisk"
     shutil.copytree(BRISK, folder, ignore=shutil.ignore_patterns("__pycache__", "cassettes"))
     ideas = [{"Name": name, "Title": name, "Experiment": "Try."} for name in IDEAS]
-    ideas[-1]["Claims"] = OWN  # type: ignore[assignment]
+    ideas[list(IDEAS).index("brings_its_own")]["Claims"] = OWN  # type: ignore[assignment]
     (folder / "seed_ideas.json").write_text(json.dumps(ideas))
     for name, replies in IDEAS.items():
         cassette = folder / "cassettes" / name
@@ -216,8 +222,17 @@ def test_an_idea_may_bring_its_claims_and_its_control_is_not_taken_for_the_idea(
     assert "is sealed: do not change that file" in request
 
 
+def test_a_run_is_not_compared_with_itself(swept: Path) -> None:
+    idea = _summary(swept, "lacks_a_control")
+    assert [(each.word, each.run) for each in idea.verdicts] == [
+        ("supported", "run_1"),
+        ("no result", "run_1"),
+    ]
+    assert "there is no control" in idea.verdicts[1].why
+
+
 def test_seeds_are_added_while_they_may_decide_something(swept: Path) -> None:
-    """Among four ideas the exact test decides nothing with eight seeds."""
+    """Among five ideas the exact test decides nothing with eight seeds."""
     for name in IDEAS:
         looks = [entry for entry in sweeps.entries(swept, name) if entry.step == "look"]
         assert [entry.message for entry in looks] == [
