@@ -6,7 +6,6 @@ watches it, and ends all that is left of it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from bonsai import sandbox
+from bonsai import processes, sandbox
 from bonsai.contract import Limits
 from bonsai.files import DiskFull, has_room
 from bonsai.kit import data as kit_data
@@ -33,12 +32,9 @@ ALLOWED = (
     *("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "VIRTUAL_ENV"),
     *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"),
 )
-MARK = "BONSAI_PROCESS"  # every process of a run carries it, also one that left the process group
-RUNNER = "BONSAI_STARTED_BY"  # and the runner that started it, as "pid:when it started"
 TAIL_BYTES = 6000
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.25
-MANY = 50  # processes
 
 
 class Cancelled(Exception):
@@ -138,7 +134,7 @@ def run(
         Cancelled: `cancel` was set.
         DiskFull: it failed, and there is no room where it wrote.
     """
-    mark = uuid.uuid4().hex
+    family = processes.Family(uuid.uuid4().hex, walls=program.walls)
     log.parent.mkdir(parents=True, exist_ok=True)
     logs = (log.with_name(log.name + ".out"), log.with_name(log.name + ".err"))
     writable = [program.folder / name for name in program.writes]
@@ -156,21 +152,21 @@ def run(
                 hidden=[program.folder / name for name in program.hides],
                 keep_data=program.keeps_data, labels=program.labels,
             )  # fmt: skip
-        variables = {**environment(program.threads, mark, home), **(environment_too or {})}
+        variables = {**environment(program.threads, family.mark, home), **(environment_too or {})}
         if not program.labels:
             variables[kit_data.SCORED_BY_RUNNER] = "1"
         watch = Watch(program.limits, [*writable, scratch], logs)
         with logs[0].open("wb") as out, logs[1].open("wb") as error:
             started = time.monotonic()
-            process = subprocess.Popen(
+            process = family.start(
                 within(command, program.limits),
                 cwd=program.folder, env=variables, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=error, start_new_session=True,
+                stdout=out, stderr=error,
             )  # fmt: skip
             try:
-                stopped = _wait(process, mark, program, watch, logs[0], on_line, cancel)
+                stopped = _wait(process, family, program, watch, logs[0], on_line, cancel)
             finally:
-                kill_tree(process, mark)
+                family.end()
                 code = process.wait()
         if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
             raise DiskFull(program.folder)
@@ -188,7 +184,7 @@ def run(
 
 def _wait(
     process: subprocess.Popen[bytes],
-    mark: str,
+    family: processes.Family,
     program: Program,
     watch: Watch,
     out: Path,
@@ -208,34 +204,13 @@ def _wait(
             return breach
         if now - looked > WATCH_SECONDS or watch.crowded():
             looked = now
-            if breach := watch.breach(_family(process, mark, program.walls)):
+            if breach := watch.breach(family.members()):
                 return breach
         if on_line and (line := _last_line(out)) != last:
             on_line(last := line)
         time.sleep(POLL_SECONDS)
     # One that ended badly by itself has said why, better than a limit could.
     return None if process.returncode else watch.output() or watch.breach([])
-
-
-def _family(process: subprocess.Popen[bytes], mark: str, walls: bool) -> list[psutil.Process]:
-    """The processes of a program. Within walls none can leave the family; else the mark tells."""
-    if not walls:
-        group = _group(process.pid)  # at once, while reading many environments takes time
-        return group if len(group) > MANY else _marked(mark)
-    with contextlib.suppress(psutil.Error):
-        root = psutil.Process(process.pid)
-        return [root, *root.children(recursive=True)]
-    return []
-
-
-def _group(leader: int) -> list[psutil.Process]:
-    """The processes of a process group."""
-    members = []
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError, AttributeError, psutil.Error):
-            if os.getpgid(pid) == leader:
-                members.append(psutil.Process(pid))
-    return members
 
 
 def last_line(text: str) -> str:
@@ -276,14 +251,9 @@ def environment(threads: int, mark: str, home: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
-        MARK: mark,
-        **badge(),
+        processes.MARK: mark,
+        **processes.badge(),
     }
-
-
-def badge() -> dict[str, str]:
-    """The variable by which `kill_orphans` knows what this runner has started."""
-    return {RUNNER: _identity(os.getpid())}
 
 
 def _lend_font_list(home: Path) -> None:
@@ -310,70 +280,14 @@ def _remove_folders_of_the_dead() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
-    """Kill a process, its group, and whoever carries its mark, wherever they went."""
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (AttributeError, ProcessLookupError, PermissionError):  # no groups on Windows
-            process.kill()
-    while marked := _marked(mark):  # again, until nobody was born meanwhile
-        for other in marked:
-            with contextlib.suppress(psutil.Error):
-                other.kill()
-        psutil.wait_procs(marked, timeout=1)
-
-
 def kill_orphans() -> int:
-    """Kill the programs of runners that are no more; returns how many there were.
+    """Kill the programs of runners that are no more; returns how many processes there were.
 
-    What they left among the temporary files is removed.
-
-    A runner that is killed with SIGKILL cannot end what it has started. Left alone, that would go
-    on writing into the folder of the run that `resume` does again.
+    What they left among the temporary files is removed. See `processes.kill_orphans`.
     """
-    killed = set()
-    for _ in range(10):  # again, until nobody was born meanwhile
-        orphans = [process for process, runner in _with_variable(RUNNER) if not _alive(runner)]
-        if not orphans:
-            break
-        for process in orphans:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(orphans, timeout=1)
-        killed |= {process.pid for process in orphans}
+    killed = processes.kill_orphans()
     _remove_folders_of_the_dead()
-    return len(killed)
-
-
-def _alive(runner: str) -> bool:
-    try:
-        return _identity(int(runner.partition(":")[0])) == runner
-    except (psutil.Error, OSError, ValueError):
-        return False
-
-
-def _identity(pid: int) -> str:
-    """A process's number and when it started: numbers are used again."""
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.is_file():  # in ticks since the machine started: no one sets that clock
-        return f"{pid}:{stat.read_text(errors='replace').rpartition(')')[2].split()[19]}"
-    return f"{pid}:{psutil.Process(pid).create_time()}"
-
-
-def _marked(mark: str) -> list[psutil.Process]:
-    return [process for process, value in _with_variable(MARK) if value == mark]
-
-
-def _with_variable(name: str) -> list[tuple[psutil.Process, str]]:
-    """Processes that carry a variable in their environment, and its value."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            value = process.environ().get(name)
-            if value is not None and process.status() != psutil.STATUS_ZOMBIE:
-                found.append((process, value))
-    return found
+    return killed
 
 
 def _last_line(path: Path) -> str:

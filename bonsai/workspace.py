@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonsai import claims, execute
+from bonsai import claims, processes
 from bonsai.contract import Idea
 from bonsai.errors import BonsaiError
 from bonsai.template import LEFT_OUT, Template
@@ -95,7 +95,7 @@ class Workspace:
         }
         environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         # Never a repository further up, should this one be gone; and no life after the runner's.
-        environment |= {"GIT_DIR": ".git", **execute.badge()}
+        environment |= {"GIT_DIR": ".git", **processes.badge()}
         try:
             done = subprocess.run(
                 ["git", *settings, *arguments],

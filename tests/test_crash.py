@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bonsai import cassette, execute
+from bonsai import cassette, execute, processes
 from bonsai.errors import BonsaiError
 from bonsai.files import DiskFull
 from bonsai.ledger import Ledger
@@ -153,11 +153,11 @@ def test_what_a_killed_runner_started_is_ended_and_what_a_living_one_started_is_
     """Also when the machine's clock was set since: processes are known by ticks, not by time."""
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     dead = subprocess.Popen([sys.executable, "-c", "pass"])
-    orphan_of = {execute.RUNNER: f"{dead.pid}:1"}
+    orphan_of = {processes.RUNNER: f"{dead.pid}:1"}
     dead.wait()
     with (
         subprocess.Popen(sleeper, env=orphan_of) as orphan,
-        subprocess.Popen(sleeper, env=execute.badge()) as ours,
+        subprocess.Popen(sleeper, env=processes.badge()) as ours,
     ):
         execute.kill_orphans()
         orphan.wait(timeout=5)  # it sleeps for a minute, if it is let

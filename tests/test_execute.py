@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bonsai import execute, sandbox
+from bonsai import execute, processes, sandbox
 from bonsai.contract import Limits
 from bonsai.execute import Execution, Program
 
@@ -134,6 +134,81 @@ def test_an_orphan_of_an_orphan_is_found(tmp_path: Path, walls: bool) -> None:
     )
     assert _python(tmp_path, code, walls=walls).ok
     assert _gone(token)
+
+
+DAEMON = (
+    "import os, subprocess, sys, time\n"
+    "code = 'import time; time.sleep(60)'\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    subprocess.Popen([sys.executable, '-c', code, '{token}'], env={{}}, cwd='/')\n"
+    "    os._exit(0)\n"
+    "os.wait()\n"
+)
+
+
+@both
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param("time.sleep(60)", id="at the limit"),
+        pytest.param("", id="after its end"),
+        pytest.param("os.kill(os.getpid(), 9)", id="after its death"),
+        pytest.param("os.killpg(0, 9)", id="after it killed its group"),
+    ],
+)
+def test_a_daemon_with_an_empty_environment_does_not_outlive_its_run(
+    tmp_path: Path, ending: str, walls: bool
+) -> None:
+    token = uuid.uuid4().hex
+    done = _python(tmp_path, DAEMON.format(token=token) + ending, seconds=1, walls=walls)
+    assert done.stopped is not None if ending == "time.sleep(60)" else done.stopped is None
+    assert done.code == (-9 if "kill" in ending else done.code)
+    assert _gone(token)
+
+
+def test_a_program_that_kills_its_supervisor_gains_nothing(tmp_path: Path) -> None:
+    token = uuid.uuid4().hex
+    code = DAEMON.format(token=token) + "time.sleep(0.6)\nos.kill(os.getppid(), 9)\ntime.sleep(60)"
+    done = _python(tmp_path, code)
+    assert not done.ok
+    assert _gone(token)
+
+
+def test_where_there_is_no_supervisor_the_tree_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS: what was a descendant when one looked is known from then on."""
+    monkeypatch.setattr(processes, "SUPERVISES", False)
+    token = uuid.uuid4().hex
+    slowly = DAEMON.format(token=token).replace("    os._exit", "    time.sleep(1)\n    os._exit")
+    assert _python(tmp_path, slowly).ok
+    assert _gone(token)
+
+
+@both
+def test_a_daemon_dies_with_the_runner_of_its_run(tmp_path: Path, walls: bool) -> None:
+    token = uuid.uuid4().hex
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "code.py").write_text(DAEMON.format(token=token) + "time.sleep(60)")
+    runner = (
+        "import pathlib, sys; from bonsai import execute; from bonsai.execute import Program\n"
+        f"program = Program(('code.py',), pathlib.Path(sys.argv[1]) / 'work', 99, walls={walls})\n"
+        "execute.run(program, program.folder.parent / 'log')"
+    )
+    with subprocess.Popen([sys.executable, "-c", runner, str(tmp_path)]) as process:
+        deadline = time.monotonic() + 60
+        while not any(token in line for line in _command_lines()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    assert _gone(token)
+
+
+def test_no_control_group_is_left_behind(tmp_path: Path) -> None:
+    before = set(processes.control_groups())
+    _python(tmp_path, DAEMON.format(token=uuid.uuid4().hex))
+    assert set(processes.control_groups()) <= before
 
 
 TOO_MUCH = {

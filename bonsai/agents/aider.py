@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 import bonsai
-from bonsai import execute
+from bonsai import execute, processes
 from bonsai.agents.protocol import AgentReply, AgentStopped, Attempt, observe
 from bonsai.contract import Limits
 from bonsai.errors import BonsaiError
@@ -252,7 +252,7 @@ def _environment(home: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",  # aider keeps files in sets; a request is to list them as before
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else litellm downloads prices
         "LITELLM_MODE": "PRODUCTION",  # else litellm reads .env files
-        **execute.badge(),  # should the runner be killed, `resume` ends what still edits
+        **processes.badge(),  # should the runner be killed, `resume` ends what still edits
     }
 
 
