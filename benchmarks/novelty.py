@@ -6,7 +6,7 @@ ones. Both as in use: the weights of words are learned from the ideas that are t
 one in question. The first table ranks representations by the area under the ROC curve (AUC), of the
 similarity of each paraphrase to its original against that of each shipped idea to its nearest
 neighbour; its 95 % interval is a bootstrap over both. The second table shows what a threshold does
-with the representation in use, `bonsai.novelty`: intervals are Wilson's.
+with the representation in use, `bonsai.ideas.novelty`: intervals are Wilson's.
 
 What came out: plain words are as good as anything that is as simple. Latent semantic analysis (LSA)
 is no surer, within the intervals, and its similarities grow when components are fewer: a threshold
@@ -33,10 +33,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from bonsai import earlier, novelty
-from bonsai.contract import Idea, read_ideas
+from bonsai.ideas import history as earlier
+from bonsai.ideas import novelty
+from bonsai.templates.contract import Idea, read_ideas
 
-PARAPHRASES = Path(__file__).resolve().parent.parent / "tests" / "paraphrases.json"
+PARAPHRASES = Path(__file__).resolve().parent.parent / "tests" / "ideas" / "paraphrases.json"
 CHANGES = ("light", "medium", "heavy")
 Array = npt.NDArray[np.float64]
 Maker = Callable[[], Any]

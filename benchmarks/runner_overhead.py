@@ -21,12 +21,12 @@ from typing import Any
 
 from rich.console import Console
 
-from bonsai import execute
-from bonsai.board import Board
-from bonsai.ledger import Ledger
+from bonsai.base.ledger import Ledger
+from bonsai.cli.board import Board
+from bonsai.execution import program as execute
 from bonsai.settings import Assignment, Settings
-from bonsai.sweep import Sweep
-from bonsai.template import Template
+from bonsai.sweep.sweep import Sweep
+from bonsai.templates.template import Template
 
 TOY = Path(__file__).resolve().parent.parent / "tests" / "toy"
 

@@ -37,14 +37,14 @@ import numpy.typing as npt
 from rich.console import Console
 from scipy import stats
 
-from bonsai import verdict
-from bonsai.board import Board
-from bonsai.contract import Claim, Idea
+from bonsai.cli.board import Board
+from bonsai.evaluation import verdict
+from bonsai.evaluation.verdict import Verdict
+from bonsai.report.summary import summarise
 from bonsai.settings import CONFIRM_SEEDS, MAX_CONFIRM_SEEDS, Assignment, Settings
-from bonsai.summary import summarise
-from bonsai.sweep import Sweep
-from bonsai.template import Template
-from bonsai.verdict import Verdict
+from bonsai.sweep.sweep import Sweep
+from bonsai.templates.contract import Claim, Idea
+from bonsai.templates.template import Template
 
 TOY = Path(__file__).resolve().parent.parent / "tests" / "toy"
 NOMINAL = verdict.LEVEL / 2  # of claims wrongly supported, and of claims wrongly refuted

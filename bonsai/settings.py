@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bonsai import contract, verdict
-from bonsai.budget import Budget
-from bonsai.contract import Idea
-from bonsai.errors import BonsaiError
-from bonsai.files import write_atomically
-from bonsai.sandbox import Mode
-from bonsai.template import Template
+from bonsai.base.errors import BonsaiError
+from bonsai.base.files import write_atomically
+from bonsai.evaluation import verdict
+from bonsai.execution.sandbox import Mode
+from bonsai.models.budget import Budget
+from bonsai.templates import contract
+from bonsai.templates.contract import Idea
+from bonsai.templates.template import Template
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
 REPORT = "report"  # the folder of the report in a results folder

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bonsai.ledger import NO_STEP, Entry, Ledger
+from bonsai.base.ledger import NO_STEP, Entry, Ledger
 from bonsai.settings import Assignment, Settings
-from bonsai.template import Template
+from bonsai.templates.template import Template
 from tests import sweeps
 
 BRISK = Path(__file__).parent / "brisk"

@@ -21,9 +21,9 @@ from typing import Any
 
 import psutil
 
-from bonsai.board import Board
-from bonsai.cli import app
-from bonsai.ledger import Entry, Ledger
+from bonsai.base.ledger import Entry, Ledger
+from bonsai.cli.app import app
+from bonsai.cli.board import Board
 
 number, seconds, whole, report, *arguments = sys.argv[1:]
 begun: list[str] = []

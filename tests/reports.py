@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bonsai.claims import seal
-from bonsai.contract import Claim, Idea
+from bonsai.base.ledger import Entry, Ledger
+from bonsai.evaluation.claims import seal
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
-from bonsai.ledger import Entry, Ledger
 from bonsai.settings import Assignment, Settings
+from bonsai.templates.contract import Claim, Idea
 from tests import sweeps
 
 SEEDS = [0, 1]

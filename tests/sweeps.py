@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bonsai.budget import CALLS
-from bonsai.ledger import Entry, Ledger
+from bonsai.base.ledger import Entry, Ledger
+from bonsai.models.budget import CALLS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOY = Path(__file__).parent / "toy"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bonsai import contract
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
+from bonsai.templates import contract
 
 MAX_MEGABYTES = 20.0
 IDEA_KEYS = ("Name", "Title", "Experiment", "Interestingness", "Feasibility", "Novelty")

@@ -14,10 +14,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from bonsai import execute
+from bonsai.base.errors import BonsaiError
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
-from bonsai.errors import BonsaiError
+from bonsai.execution import program as execute
 
 PLACEHOLDERS = ("TITLE HERE", "ABSTRACT HERE", "INTRO HERE", "RELATED WORK HERE",
                 "BACKGROUND HERE", "METHOD HERE", "EXPERIMENTAL SETUP HERE", "RESULTS HERE",

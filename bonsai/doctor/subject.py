@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from bonsai import contract, runs
-from bonsai.errors import BonsaiError
-from bonsai.execute import Execution, Program
+from bonsai.base.errors import BonsaiError
+from bonsai.evaluation import runs
+from bonsai.evaluation.scores import Scores
+from bonsai.execution.program import Execution, Program
 from bonsai.kit import data as kit_data
-from bonsai.scores import Scores
-from bonsai.template import Template
+from bonsai.templates import contract
+from bonsai.templates.template import Template
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from bonsai.files import write_atomically
+from bonsai.base.files import write_atomically
 from bonsai.report import markdown, page, story
 from bonsai.report.data import IdeaReport, TemplateReport, gather, headline
+from bonsai.report.summary import SweepSummary
 from bonsai.settings import REPORT as FOLDER
-from bonsai.summary import SweepSummary
 
 __all__ = ["FOLDER", "gather", "headline", "write"]
 
@@ -42,7 +42,7 @@ def write(
     """
     folder = sweep.results / FOLDER
     if finished:
-        from bonsai.figures import draw
+        from bonsai.report.figures import draw
 
         draw(sweep)
     report = gather(sweep)

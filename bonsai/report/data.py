@@ -13,14 +13,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import bonsai
-from bonsai import claims
-from bonsai.budget import Spending
-from bonsai.checks import Check
-from bonsai.claims import BASELINE_RUN
-from bonsai.ledger import END, Entry
+from bonsai.base.ledger import END, Entry
+from bonsai.evaluation import claims
+from bonsai.evaluation.checks import Check
+from bonsai.evaluation.claims import BASELINE_RUN
+from bonsai.evaluation.verdict import Verdict, Word
+from bonsai.models.budget import Spending
 from bonsai.report import words
-from bonsai.summary import IdeaSummary, SweepSummary, TemplateSummary
-from bonsai.verdict import Verdict, Word
+from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
 
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
 
@@ -476,7 +476,7 @@ def _run(name: str, entry: Entry, results: Path, folder: str, told: set[str]) ->
 
 def _fresh(name: str, entries: list[Entry], scores: object, told: set[str]) -> Run:
     """A run on fresh seeds, of all looks at it together."""
-    from bonsai.scores import Scores
+    from bonsai.evaluation.scores import Scores
 
     assert isinstance(scores, Scores)
     return Run(

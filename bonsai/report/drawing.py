@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bonsai.contract import History
 from bonsai.report import words
 from bonsai.report.data import IdeaReport, Judged, TemplateReport
+from bonsai.templates.contract import History
 
 MAX_ROWS = 30  # ideas in one figure; of more, the surest
 MARGIN = 4.0  # per cent of the width left free at both ends

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bonsai.evaluation.verdict import Word
 from bonsai.report import words
 from bonsai.report.data import Finding, IdeaReport, Report, TemplateReport
-from bonsai.summary import TemplateSummary
-from bonsai.verdict import Word
+from bonsai.report.summary import TemplateSummary
 
 MAX_FINDINGS = 6  # of claims, for each template; the leaderboard holds the rest
 MAX_CHECKS = 6

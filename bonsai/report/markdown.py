@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from bonsai.budget import dollars
+from bonsai.models.budget import dollars
 from bonsai.report import words
 from bonsai.report.data import Finding, IdeaReport, Report, TemplateReport
 

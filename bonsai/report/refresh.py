@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from bonsai import report, summary
+from bonsai import report
+from bonsai.report import summary
 
 LEAST_SECONDS = 20.0  # between two refreshes
 MOST_SHARE = 1 / 20  # of a core's time that refreshing may take

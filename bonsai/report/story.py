@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from bonsai import contract
-from bonsai.claims import BASELINE_RUN
-from bonsai.errors import BonsaiError
-from bonsai.ledger import Entry
+from bonsai.base.errors import BonsaiError
+from bonsai.base.ledger import Entry
+from bonsai.evaluation.claims import BASELINE_RUN
 from bonsai.report import drawing, words
 from bonsai.report.data import IdeaReport
-from bonsai.summary import IdeaSummary, TemplateSummary
-from bonsai.workspace import Workspace
+from bonsai.report.summary import IdeaSummary, TemplateSummary
+from bonsai.sweep.workspace import Workspace
+from bonsai.templates import contract
 
 MAX_CODE_BYTES = 200_000  # of an experiment.py that is compared
 MAX_HISTORY_BYTES = 5_000_000

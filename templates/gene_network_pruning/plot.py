@@ -13,8 +13,8 @@ import numpy as np
 import score
 
 from bonsai import kit
+from bonsai.evaluation.verdict import compare, holm
 from bonsai.kit import plotting
-from bonsai.verdict import compare, holm
 
 # Name each run here as the reader should see it; a run without a name goes by its folder's.
 labels = {

@@ -1,0 +1,1 @@
+"""What everything stands on: errors for people, files never half written, the ledger."""

@@ -1,0 +1,228 @@
+"""One run of an experiment, from the command line to scores that the runner computed itself."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from bonsai.base.errors import BonsaiError
+from bonsai.evaluation.scores import Scores, score_run
+from bonsai.execution import sandbox
+from bonsai.execution.executors import Executor, LocalExecutor
+from bonsai.execution.program import Execution, Program, cores
+from bonsai.kit.experiment import PREPARED
+from bonsai.templates import contract
+from bonsai.templates.template import Template
+
+ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What programs run on.
+
+    Attributes:
+        threads: CPU threads of each.
+        cancel: when set, whatever runs is killed.
+        on_line: called with each last line that a program prints.
+        walls: whether programs run in a sandbox.
+        limits: limits that replace those of a template's `prompt.json`.
+        executor: runs a program, here or elsewhere.
+    """
+
+    threads: int
+    cancel: threading.Event
+    on_line: Callable[[str], None] | None = None
+    walls: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
+    executor: Executor = field(default_factory=LocalExecutor)
+
+    def run(self, program: Program, log: Path) -> Execution:
+        """Run a program with this machine's threads and walls; see `execute.run`."""
+        program = replace(program, threads=self.threads, walls=self.walls)
+        return self.executor.run(program, log, on_line=self.on_line, cancel=self.cancel)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished run: its scores, what it took, and what it was kept within.
+
+    Attributes:
+        scores: as the runner computed them.
+        seconds: how long it ran.
+        where: what kept it from doing harm, and the machine, if it was another.
+        memory_gb: the most memory that it was seen to take; 0 if that is not known.
+        cpu_seconds: the computing time that it took; 0 if that is not known.
+        checksums: SHA-256 of the data that it read, by its own account.
+        device: what it computed on, by its own account.
+    """
+
+    scores: Scores
+    seconds: float
+    where: str
+    memory_gb: float = 0.0
+    cpu_seconds: float = 0.0
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    def record(self) -> dict[str, object]:
+        """As it stands in the ledger."""
+        return {
+            "scores": self.scores.model_dump(),
+            "run_seconds": round(self.seconds, 3),
+            "where": self.where,
+            "memory_gb": round(self.memory_gb, 3),
+            "cpu_seconds": round(self.cpu_seconds, 2),
+        }
+
+
+def this_machine(
+    threads: int | None = None, on_line: Callable[[str], None] | None = None
+) -> Machine:
+    """This machine, with walls where it has them, for what is not part of a sweep.
+
+    Args:
+        threads: CPU threads; by default all cores.
+        on_line: called with each last line that a program prints.
+    """
+    walls = sandbox.problem() is None
+    return Machine(threads or cores(), threading.Event(), on_line, walls)
+
+
+class RunFailed(BonsaiError):
+    """A run that gave no believable result; the text is what its author needs to mend it."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        """Say what went wrong, and of what kind that is, for counting."""
+        super().__init__(text)
+        self.kind = kind
+
+
+def run_experiment(
+    template: Template,
+    folder: Path,
+    out: Path,
+    *,
+    data: str,
+    seeds: Sequence[int],
+    log: Path,
+    machine: Machine,
+    smoke: bool = False,
+    trusted: bool = False,
+) -> Measured:
+    """Run `folder/experiment.py` and score what it leaves in `out`.
+
+    Args:
+        template: the untouched template, whose `score.py` is believed.
+        folder: where the (edited) experiment lies; its working directory.
+        out: its `--out_dir`; emptied first.
+        data: its `--data`.
+        seeds: its `--seeds`.
+        log: stdout and stderr go to `<log>.out` and `<log>.err`.
+        machine: what it runs on.
+        smoke: whether to run with `--smoke`.
+        trusted: whether it is the template's own code, which may keep things in the data cache.
+
+    Raises:
+        RunFailed: it crashed, took too long, or left no result that can be scored.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    if template.scorer.prepare is not None:
+        np.savez(out / PREPARED, **template.scorer.prepare(data, smoke, seeds))
+    inside = out.relative_to(folder).as_posix()
+    limits = template.limits(len(seeds), machine.limits)
+    # No run sees the results of another, whose predictions it could hand in as its own.
+    others = [path.name for path in folder.glob("run_*") if path.is_dir() and path != out]
+    done = machine.run(
+        Program(
+            ("experiment.py", "--out_dir", inside, "--data", data,
+             "--seeds", ",".join(map(str, seeds)), *(["--smoke"] if smoke else [])),
+            folder, limits.smoke_seconds if smoke else limits.run_seconds, limits,
+            writes=(inside,), hides=(*others, *([".git"] if (folder / ".git").is_dir() else [])),
+            data=data, keeps_data=trusted,
+        ),
+        log,
+    )  # fmt: skip
+    (out / PREPARED).unlink(missing_ok=True)
+    what = "--smoke" if smoke else "the run"
+    if not done.ok:
+        text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
+        raise RunFailed("limit crossed" if done.stopped else "program failed", text)
+    try:
+        scores = score_run(template, out, data, seeds, smoke=smoke)
+    except BonsaiError as error:
+        raise RunFailed(
+            "results unusable",
+            f"{what} ended with exit code 0, but its results cannot be scored: {error}",
+        ) from error
+    if scores.disagreements:
+        raise RunFailed(
+            "results not believed",
+            "final_info.json is not what its own outcomes give, so it is not believed: "
+            + "; ".join(scores.disagreements[:3])
+            + ". Leave the writing of results to kit.main",
+        )
+    environment = _environment(out)
+    checksums, device = environment.get("checksums"), environment.get("device", "cpu")
+    return Measured(
+        scores, done.seconds, done.where, done.memory_gb, done.cpu_seconds,
+        checksums if isinstance(checksums, dict) else {}, str(device),
+    )  # fmt: skip
+
+
+def _environment(run: Path) -> dict[str, object]:
+    """What a run says of itself; an experiment may write anything there, or nothing."""
+    try:
+        found = contract.read_json(run / "environment.json")
+    except BonsaiError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run_fresh_seeds(
+    template: Template,
+    experiment: str,
+    folder: Path,
+    *,
+    data: str,
+    seeds: Sequence[int],
+    log: Path,
+    machine: Machine,
+    trusted: bool = False,
+) -> Measured:
+    """Run the code `experiment` once more, apart from any workspace, on seeds nobody has seen.
+
+    Args:
+        template: the untouched template, whose `score.py` is used.
+        experiment: the text of `experiment.py`.
+        folder: made anew; the code goes there, and its results into `run` within.
+        data: the data set.
+        seeds: the fresh seeds.
+        log: as in `run_experiment`.
+        machine: as in `run_experiment`.
+        trusted: as in `run_experiment`.
+
+    Raises:
+        RunFailed: as in `run_experiment`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for source in template.folder.glob("*.py"):
+        shutil.copy(source, folder / source.name)
+    (folder / "experiment.py").write_text(experiment, encoding="utf-8")
+    return run_experiment(
+        template,
+        folder,
+        folder / "run",
+        data=data,
+        seeds=seeds,
+        log=log,
+        machine=machine,
+        trusted=trusted,
+    )

@@ -1,0 +1,318 @@
+"""Whether a claim holds: paired differences on fresh seeds, looked at a planned number of times.
+
+The test is group-sequential, with Bonferroni's correction for the looks: a claim is looked at after
+8, 16, 32 fresh seeds (`looks`), and each of K looks is a test at a K-th of the level. So it may be
+stopped after any look, for any reason, and errs at most as often as it says; the interval is a
+repeated confidence interval (Jennison and Turnbull, J. R. Statist. Soc. B 51:305-361, 1989) and
+covers the truth at all looks together with 95 % probability.
+
+The p-value is the larger of two: of Student's paired t-test, which few seeds that happen to agree
+can deceive, and of Fisher's exact test by flipping the signs of the differences, which needs no
+normal distribution. Holm's correction goes over all claims of a sweep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from bonsai.templates.contract import Claim
+
+LEVEL = 0.05  # two-sided: a half for claims wrongly supported, a half for claims wrongly refuted
+MOST_SEEDS = 40  # the exact test looks at 2^n sign flips, by halves of them
+OUT_OF_REACH = 1000  # seeds; nobody runs more
+HOPE = 1.0  # standard errors that more seeds may turn out better; chosen by benchmarks/verdicts.py
+
+Word = Literal["supported", "refuted", "undecided", "no result"]
+
+
+class Comparison(BaseModel):
+    """A run against another, seed by seed, in one metric.
+
+    Attributes:
+        differences: run minus the other for each fresh seed, in the metric's unit.
+        mean: their mean.
+        low: lower end of the mean's 95 % interval (Student's t, corrected for the looks); None with
+            fewer than two seeds.
+        high: upper end.
+        effect: Cohen's d for paired samples, mean over standard deviation; None where undefined.
+        looks: how many looks are planned.
+        p: two-sided p-value of no difference, corrected for the looks; None with fewer than two.
+    """
+
+    differences: list[float]
+    mean: float
+    low: float | None
+    high: float | None
+    effect: float | None
+    looks: int = 1
+    p: float | None
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the differences between seeds; 0 with fewer than two."""
+        return float(np.std(self.differences, ddof=1)) if len(self.differences) > 1 else 0.0
+
+
+class Evidence(BaseModel):
+    """What fresh seeds say of a claim: p-values, corrected for the looks, doubled for two sides.
+
+    Attributes:
+        better: of the metric not having moved in the claimed direction at all.
+        short: of it having moved by the smallest effect or more.
+    """
+
+    better: float = 1.0
+    short: float = 1.0
+
+
+class Verdict(BaseModel):
+    """How a claim ended.
+
+    Attributes:
+        claim: what was claimed.
+        word: the verdict.
+        why: the same as a sentence, with what would decide it where it is undecided.
+        run: the run that it was judged by; None if there is none.
+        comparison: its differences to the run that the claim names, on fresh seeds.
+        evidence: before the correction for many claims.
+        p: after it, of the side that decides; None if there is none.
+    """
+
+    claim: Claim
+    word: Word = "no result"
+    why: str = ""
+    run: str | None = None
+    comparison: Comparison | None = None
+    evidence: Evidence | None = None
+    p: float | None = None
+
+
+def looks(first: int, most: int) -> list[int]:
+    """After how many fresh seeds a claim is looked at: `first`, doubled until `most`; or never."""
+    if first == 0:
+        return []
+    counts = [first]
+    while counts[-1] < most:
+        counts.append(min(2 * counts[-1], most))
+    return counts
+
+
+def compare(run: Sequence[float], other: Sequence[float], planned_looks: int = 1) -> Comparison:
+    """Compare one metric of two runs on the same seeds.
+
+    Args:
+        run: one value per seed.
+        other: one value per seed, in the same order.
+        planned_looks: how often the comparison may be made in all, with more seeds each time.
+    """
+    # Here, because it takes long to load; and not scipy.stats, which takes a hundred times as
+    # long for the same numbers: a sweep may hold thousands of ideas.
+    from scipy.special import stdtrit
+
+    differences = np.asarray(run, dtype=float) - np.asarray(other, dtype=float)
+    count, mean = len(differences), float(differences.mean())
+    plain = Comparison(
+        differences=differences.tolist(), mean=mean, low=None, high=None, effect=None,
+        looks=planned_looks, p=None,
+    )  # fmt: skip
+    if count < 2:
+        return plain
+    deviation = plain.deviation
+    reach = float(stdtrit(count - 1, 1 - LEVEL / 2 / planned_looks)) * deviation / math.sqrt(count)
+    p = 2 * planned_looks * min(_p_above(differences), _p_above(-differences))
+    return plain.model_copy(
+        update={
+            "low": mean - reach,
+            "high": mean + reach,
+            "effect": mean / deviation if deviation else None,
+            "p": min(1.0, p),
+        }
+    )
+
+
+def weigh(claim: Claim, comparison: Comparison) -> Evidence:
+    """Test a claim: that there is no gain, and that there is a gain of the smallest effect."""
+    if len(comparison.differences) < 2:
+        return Evidence()
+    gains = _sign(claim) * np.asarray(comparison.differences)
+    factor = 2 * comparison.looks
+    return Evidence(
+        better=min(1.0, factor * _p_above(gains)),
+        short=min(1.0, factor * _p_above(claim.smallest_effect - gains)),
+    )
+
+
+def judge(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on all claims of a sweep, corrected for how many they are.
+
+    Supported is a claim whose metric has surely moved in its direction, and on average by the
+    smallest effect at least; refuted is one whose metric has surely not moved by that much.
+
+    Args:
+        verdicts: one a claim, with a comparison where there is one; their words are not read.
+    """
+    weighed = [verdict for verdict in verdicts if verdict.comparison]
+    evidence = {id(each): weigh(each.claim, each.comparison) for each in weighed if each.comparison}
+    better = holm([evidence[id(each)].better for each in weighed])
+    short = holm([evidence[id(each)].short for each in weighed])
+    adjusted = {
+        id(each): Evidence(better=above, short=below)
+        for each, above, below in zip(weighed, better, short, strict=True)
+    }
+    return [
+        verdict if verdict.comparison is None
+        else _judge(verdict, verdict.comparison, evidence[id(verdict)], adjusted[id(verdict)],
+                    len(weighed))
+        for verdict in verdicts
+    ]  # fmt: skip
+
+
+def _judge(
+    verdict: Verdict, comparison: Comparison, raw: Evidence, adjusted: Evidence, claims: int
+) -> Verdict:
+    claim = verdict.claim
+    gain = _sign(claim) * comparison.mean
+    word: Word = "undecided"
+    if adjusted.short < LEVEL:
+        word = "refuted"
+    elif adjusted.better < LEVEL and gain >= claim.smallest_effect:
+        word = "supported"
+    p = adjusted.better if gain >= claim.smallest_effect else adjusted.short
+    why = _explain(claim, comparison, word, adjusted, claims)
+    return verdict.model_copy(update={"word": word, "evidence": raw, "p": p, "why": why})
+
+
+def _explain(
+    claim: Claim, comparison: Comparison, word: Word, adjusted: Evidence, claims: int
+) -> str:
+    sure = adjusted.better < LEVEL
+    least = f"the {claim.smallest_effect:g} that matter"
+    if word == "supported":
+        return f"Gained on fresh seeds, and by {least} at least." if claim.smallest_effect else (
+            "Gained on fresh seeds."
+        )  # fmt: skip
+    if word == "refuted":
+        if not claim.smallest_effect:
+            return "Lost on fresh seeds."
+        return f"Gained, but surely less than {least}." if sure else f"Surely did not gain {least}."
+    if not any(comparison.differences):
+        return "The same on every seed."
+    begin = f"Surely gained; whether by {least} is open. " if sure else ""
+    needed = seeds_to_decide(claim, comparison, claims)
+    count = len(comparison.differences)
+    if needed is None:
+        return f"{begin}More than {OUT_OF_REACH} seeds would be needed to decide it, if ever."
+    if needed <= count:
+        return f"{begin}On its own it would be decided; among {claims} claims it may be chance."
+    return f"{begin}About {needed} seeds would decide it, if mean and spread stay as they are."
+
+
+def seeds_to_decide(
+    claim: Claim, comparison: Comparison, claims: int, hope: float = 0.0
+) -> int | None:
+    """How many fresh seeds would decide a claim, if the mean and the spread stay as they are.
+
+    Args:
+        claim: what is claimed.
+        comparison: what is known so far.
+        claims: how many claims are judged together.
+        hope: standard errors by which the mean may move further away from what is in question.
+
+    Returns:
+        Their number; None if it is above `OUT_OF_REACH`.
+    """
+    from scipy.special import stdtrit
+
+    count, deviation = len(comparison.differences), comparison.deviation
+    gain = _sign(claim) * comparison.mean
+    bound = 0.0 if gain >= claim.smallest_effect else claim.smallest_effect
+    distance = abs(gain - bound) + hope * deviation / math.sqrt(count)
+    level = LEVEL / 2 / comparison.looks / claims
+    fewest = max(2, math.ceil(-math.log2(level)))  # no exact test decides with fewer
+    numbers = np.unique(np.geomspace(fewest, OUT_OF_REACH, 120).astype(int))  # close enough
+    reach = stdtrit(numbers - 1, 1 - level) * deviation / np.sqrt(numbers)
+    enough = numbers[reach < distance]
+    return int(enough[0]) if len(enough) else None
+
+
+def is_worth_more(claim: Claim, comparison: Comparison, claims: int, most: int) -> bool:
+    """Whether more seeds, up to `most` in all, may well decide a claim that is undecided.
+
+    It only saves time: stopping early for want of hope can make no claim come true.
+
+    Args:
+        claim: what is claimed.
+        comparison: what is known so far.
+        claims: how many claims will be judged together.
+        most: how many seeds there can be in all.
+    """
+    if len(comparison.differences) < 2:
+        return True
+    evidence = weigh(claim, comparison)
+    gain = _sign(claim) * comparison.mean
+    decided = evidence.short < LEVEL / claims or (
+        evidence.better < LEVEL / claims and gain >= claim.smallest_effect
+    )
+    needed = seeds_to_decide(claim, comparison, claims, HOPE)
+    return not decided and needed is not None and needed <= most
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment of p-values (Scand. J. Statist. 6:65-70, 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return [float(value) for value in adjusted]
+
+
+def sign_flip_p(gains: npt.ArrayLike) -> float:
+    """Exact one-sided p-value of Fisher's test by sign flips: that the mean is no more than zero.
+
+    The share of the 2^n ways to give the gains other signs whose sum is at least as large. They are
+    counted by halves: every sum of the first half, with how many sums of the second are enough.
+
+    Args:
+        gains: at most `MOST_SEEDS` values, symmetric about zero if nothing was gained.
+    """
+    gains = np.asarray(gains, dtype=float)
+    if len(gains) > MOST_SEEDS:
+        raise ValueError(f"{len(gains)} values; at most {MOST_SEEDS} can be flipped exactly")
+    middle = len(gains) // 2
+    first, second = (np.sort(_signed_sums(half)) for half in (gains[:middle], gains[middle:]))
+    slack = 1e-9 * float(np.abs(gains).sum())  # sums that differ by rounding alone are equal
+    enough = len(second) - np.searchsorted(second, gains.sum() - slack - first, side="left")
+    return float(enough.sum()) / 2.0 ** len(gains)
+
+
+def _signed_sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """All 2^n sums of values with signs."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def _p_above(gains: npt.NDArray[np.float64]) -> float:
+    """One-sided p-value of a mean of zero or less: the larger of the t-test's and the exact one."""
+    from scipy.special import stdtr
+
+    error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    mean = float(gains.mean())
+    if error <= 1e-12 * abs(mean):  # the same on every seed, but for rounding
+        student = 0.0 if mean > 0 else 1.0
+    else:
+        student = float(stdtr(len(gains) - 1, -mean / error))
+    return max(student, sign_flip_p(gains))
+
+
+def _sign(claim: Claim) -> float:
+    return -1.0 if claim.direction == "lower" else 1.0

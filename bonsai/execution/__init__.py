@@ -1,0 +1,1 @@
+"""Running programs that a model wrote: within walls, with limits, here or on other machines."""

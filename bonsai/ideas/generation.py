@@ -1,0 +1,360 @@
+"""New ideas for a template, proposed by a language model.
+
+Each idea is a conversation: the model proposes, its proposal is checked, and it may think it over
+for some rounds, as The AI Scientist has it, until it says that it is done. What cannot be used (it
+does not parse, its name is taken, it repeats an idea that exists) goes back to the model with the
+reason. Each idea that is accepted is on the disk before the next is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bonsai.base.errors import BonsaiError
+from bonsai.base.files import write_atomically
+from bonsai.evaluation import claims
+from bonsai.ideas import history as earlier
+from bonsai.ideas import literature, novelty
+from bonsai.ideas.history import Earlier
+from bonsai.ideas.literature import Literature
+from bonsai.models.budget import Books, Budget, Cost, Spending, describe
+from bonsai.models.gateway import Gateway, LiveModel, Session
+from bonsai.models.provider import Refusal, Reply
+from bonsai.sweep import prompts
+from bonsai.sweep.prompts import Texts
+from bonsai.templates import contract
+from bonsai.templates.contract import Idea
+from bonsai.templates.template import Template
+
+DONE = "I am done"
+TEMPERATURE = 0.75  # as The AI Scientist has it
+MAX_PROBLEMS = 3  # proposals of one conversation that cannot be used
+MAX_FRUITLESS = 2  # conversations in a row without an idea: the model has no more
+MAX_RUNS = 5  # of an idea, as `run` has it
+MOST_LISTED = 200  # ideas of which the model is told; all are compared
+MOST_TEXT = 50_000  # characters of a reply that are looked at
+
+Say = Callable[[str], None]
+Messages = list[dict[str, str]]
+
+
+class Unusable(BonsaiError):
+    """A proposal cannot be used; the text says why, to the model and to people.
+
+    Attributes:
+        name: what the proposal calls itself.
+    """
+
+    def __init__(self, why: str, name: str = "a reply") -> None:
+        """Refuse the proposal called `name`; both are made one line."""
+        super().__init__(" ".join(why.split()))
+        self.name = " ".join(name.split())
+
+
+@dataclass
+class Proposals:
+    """What came of asking.
+
+    Attributes:
+        out: the file of ideas, which `run` takes.
+        accepted: the ideas in it.
+        rejected: for each proposal that could not be used, its name and the reason.
+        spending: what it cost.
+        why_ended: why there are fewer ideas than were wanted; None if there are not.
+        stopped: whether a person stopped it.
+    """
+
+    out: Path
+    accepted: list[Idea] = field(default_factory=list)
+    rejected: list[Unusable] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
+    why_ended: str | None = None
+    stopped: bool = False
+
+    def accept(self, idea: Idea) -> None:
+        """Add an idea, and have it on the disk before returning."""
+        self.accepted.append(idea)
+        listed = [each.model_dump(exclude_none=True) for each in self.accepted]
+        text = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+        # A lone surrogate is legal in JSON and in no file.
+        write_atomically(self.out, text.encode("utf-8", "replace").decode())
+
+    def report(self) -> list[str]:
+        """The end of the command, as lines: counts, reasons, cost."""
+        proposed = len(self.accepted) + len(self.rejected)
+        most = self.spending.at_most
+        cost = describe(Cost(most.tokens, None if self.spending.unpriced else most.usd))
+        return [
+            f"{proposed} proposed, {len(self.accepted)} accepted, {len(self.rejected)} rejected; "
+            f"{cost}",
+            *(f"  rejected {each.name}: {each}" for each in self.rejected),
+            *([f"ended early: {self.why_ended}"] if self.accepted and self.why_ended else []),
+        ]
+
+
+def exchanges_folder(out: Path) -> Path:
+    """Where the exchanges are recorded that led to a file of ideas."""
+    return out.with_suffix(".exchanges")
+
+
+def propose(
+    template: Template,
+    wanted: int,
+    live: LiveModel,
+    out: Path,
+    *,
+    budget: Budget,
+    reflections: int = 3,
+    results: Sequence[Path] = (),
+    search: Literature | None = None,
+    say: Say = print,
+) -> Proposals:
+    """Have a model propose ideas, until there are as many as wanted, or none more comes.
+
+    Args:
+        template: what the ideas are for.
+        wanted: how many.
+        live: the model.
+        out: the file to write them to; the exchanges are recorded beside it.
+        budget: what may be spent.
+        reflections: rounds in which the model thinks an idea over.
+        results: results folders to learn from, the oldest first.
+        search: how papers are looked for; None: they are not.
+        say: called with a line for a person, as things happen.
+
+    Raises:
+        BonsaiError: `out` is there already, or is no name of a file of ideas; the template cannot
+            be read.
+    """
+    if out.suffix != ".json":
+        raise BonsaiError(f"--out {out}: `run` takes files of ideas that end in .json")
+    for path in (out, exchanges_folder(out)):
+        if path.exists():
+            raise BonsaiError(f"{path} is there already; name another file with --out")
+    proposals = Proposals(out)
+    # Earlier proposals lie beside this one, and would be proposed again.
+    before = sorted(out.parent.glob(f"{template.name}-*.json"))
+    known = earlier.collect(template, results, before)
+    for warning in known.warnings:
+        say(f"warning: {warning}")
+    opening = Opening(template, known, earlier.find_baseline(template, results))
+    say(
+        f"{len(known.known)} ideas are known, what came of {len(known.outcomes)} is told; "
+        f"{opening.about_baseline}"
+    )
+    books = Books(sweep=budget, name="command")
+    proposals.spending = books.spending
+    with Gateway(live, books) as gateway, gateway.session(exchanges_folder(out)) as session:
+        proposer = _Proposer(template, proposals, known, opening, session, reflections, search, say)
+        try:
+            proposer.work(wanted)
+        except Refusal as refusal:
+            proposals.why_ended = str(refusal)
+        except KeyboardInterrupt:
+            proposals.why_ended, proposals.stopped = "stopped by a person", True
+        if session.exchanges == 0:  # so that the command can be given again
+            shutil.rmtree(exchanges_folder(out), ignore_errors=True)
+    return proposals
+
+
+class Opening:
+    """The message that a conversation begins with."""
+
+    def __init__(
+        self, template: Template, known: Earlier, baseline: tuple[Any, Path] | None
+    ) -> None:
+        """Gather what does not change from idea to idea.
+
+        Args:
+            template: what the ideas are for.
+            known: the ideas that exist; those that are added later are told as well.
+            baseline: its scores, and where they are from.
+        """
+        self.texts = Texts()
+        self._known = known
+        scorer = template.scorer
+        primary = scorer.primary
+        figures = "Nobody has measured it here yet, so its figures and their noise are unknown."
+        self.about_baseline, visible = "no baseline was measured yet", None
+        if baseline is not None:
+            scores, place = baseline
+            self.about_baseline = f"the baseline's figures are those of {place}"
+            figures = prompts.describe_run(f"run_0, on {scores.dataset}", scores, None)
+            if primary in scores.per_seed:
+                visible = prompts.visible_difference(scores, primary)
+                figures += "\n" + prompts.describe_noise(scores, primary)
+        self._fixed = {
+            "system": template.prompt.system,
+            "task": template.prompt.task_description,
+            "code": (template.folder / "experiment.py").read_text(encoding="utf-8").rstrip(),
+            "metrics": prompts.describe_metrics(scorer.metrics, scorer.selection),
+            "baseline": figures,
+            "outcomes": "\n".join(known.outcomes[-MOST_LISTED:]) or "None was tried yet.",
+            "max_runs": MAX_RUNS,
+            "most_claims": contract.MOST_CLAIMS,
+            "primary": primary,
+            "better": scorer.metrics[primary].better or "higher",
+            "visible": f"{visible or 0.0:.2g}",
+        }
+
+    def text(self) -> str:
+        """The whole message, with all ideas that exist by now."""
+        listed = [f"- {idea.Name}: {idea.Title}" for idea in self._known.ideas[-MOST_LISTED:]]
+        return self.texts.fill("propose", known="\n".join(listed) or "None.", **self._fixed)
+
+
+@dataclass
+class _Proposer:
+    """Holds the conversations."""
+
+    template: Template
+    proposals: Proposals
+    known: Earlier
+    opening: Opening
+    session: Session
+    reflections: int
+    search: Literature | None
+    say: Say
+    background: list[Idea] = field(default_factory=earlier.shipped)
+    usable: Idea | None = field(default=None, init=False)  # of the conversation that is held
+    found: dict[str, Any] | str | None = field(default=None, init=False)  # papers on it
+
+    def work(self, wanted: int) -> None:
+        """Hold conversations until there are as many ideas as wanted.
+
+        Raises:
+            Refusal: the model does not answer, or the budget does not pay for it.
+        """
+        fruitless = 0
+        while len(self.proposals.accepted) < wanted:
+            fruitless = 0 if self._one_idea() else fruitless + 1
+            if fruitless == MAX_FRUITLESS:
+                self.proposals.why_ended = f"{fruitless} conversations in a row gave no idea"
+                return
+
+    def _one_idea(self) -> bool:
+        """Hold one conversation; whether an idea came of it.
+
+        What can be used when it ends is accepted, however it ends.
+        """
+        self.usable, self.found = None, None
+        try:
+            self._converse()
+        finally:
+            if self.usable is not None:
+                idea = self.usable
+                if self.found is not None:
+                    idea = idea.model_copy(update={"Literature": self.found})
+                self.proposals.accept(idea)
+                self.known.add([idea], "just proposed")
+                self.say(f"accepted {idea.Name}: {idea.Title}")
+        return self.usable is not None
+
+    def _converse(self) -> None:
+        """Ask for an idea, and have it thought over; `usable` is its last form that can be used."""
+        fill = self.opening.texts.fill
+        messages: Messages = [{"role": "user", "content": self.opening.text()}]
+        problems = rounds = 0
+        while problems < MAX_PROBLEMS:
+            request = {"messages": messages, "temperature": TEMPERATURE}
+            reply = self.session.answer(request, wanted=lambda: True)
+            done = DONE.lower() in reply.text.lower()
+            try:
+                idea = self._check(reply)
+            except Unusable as problem:
+                if done and self.usable is not None:
+                    return
+                problems += 1
+                self.proposals.rejected.append(problem)
+                self.say(f"rejected {problem.name}: {problem}")
+                answer = fill("reject", problem=problem)
+            else:
+                if self.search is not None and self.usable is None:
+                    self.found = self.search.search(idea)
+                self.usable = idea
+                if done or rounds == self.reflections:
+                    return
+                rounds += 1
+                answer = fill(
+                    "reflect", round=rounds, rounds=self.reflections, done=DONE,
+                    papers=literature.describe(self.found),
+                )  # fmt: skip
+            messages += [
+                {"role": "assistant", "content": reply.text},
+                {"role": "user", "content": answer},
+            ]
+
+    def _check(self, reply: Reply) -> Idea:
+        """The idea of a reply.
+
+        Raises:
+            Unusable: there is none, it is not of the right form, or it exists already.
+        """
+        try:
+            value = extract(reply.text)
+        except Unusable:
+            if reply.finish_reason == "length":
+                raise Unusable("The reply was cut off before the end of its JSON.") from None
+            raise
+        value.pop("Literature", None)  # that is ours to write
+        name = str(value.get("Name", "a reply"))[:60]
+        try:
+            idea = contract.check(Idea, value, "the idea")
+            if idea.Claims is not None:
+                contract.check(contract.Claims, list(idea.Claims), "Claims")
+                claims.complete(idea.Claims, self.template)
+        except BonsaiError as error:
+            raise Unusable(f"{error}.", name) from error
+        if name in {other.Name for other in self.known.ideas}:
+            raise Unusable("Its Name is taken by an idea that exists.", name)
+        match = novelty.nearest(idea, self.known.ideas, self.background)
+        if match is not None and match[1] >= novelty.THRESHOLD:
+            other, likeness = match
+            where = next(each.where for each in self.known.known if each.idea is other)
+            raise Unusable(
+                f"It is too much like {other.Name} ({other.Title}; {where}): similarity "
+                f"{likeness:.2f}, and {novelty.THRESHOLD} is too much.",
+                name,
+            )
+        return idea
+
+
+def extract(text: str) -> dict[str, Any]:
+    """The JSON object of a reply, in a fence or bare: the last that has a `Name`, else the last.
+
+    Raises:
+        Unusable: there is none.
+    """
+    found = list(_objects(text[-MOST_TEXT:]))
+    named = [value for value in found if "Name" in value]
+    if not found:
+        raise Unusable("There is no JSON object in it that can be read.")
+    return (named or found)[-1]
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """Every JSON object of a text, those inside of others left out."""
+    # Models break lines within texts, and write NaN.
+    decoder = json.JSONDecoder(strict=False, parse_constant=lambda name: None)
+    position = 0
+    while (position := text.find("{", position)) >= 0:
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            position += 1
+        else:
+            yield value
+
+
+def next_command(template: str, out: Path, live: LiveModel) -> str:
+    """The command that tries the ideas."""
+    words = ["bonsai", "run", template, "--ideas", str(out), "--model", live.model]
+    if live.api_base:
+        words += ["--api-base", live.api_base]
+    return shlex.join(words)

@@ -1,0 +1,1 @@
+"""Language models and the agents that they drive: who is asked, what is paid, what is recorded."""

@@ -1,0 +1,121 @@
+"""What an agent is to the runner, and what all agents have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from bonsai.models.gateway import Session
+
+FINISHED = "ALL_COMPLETED"  # what the model writes when it wants no further runs
+
+
+@dataclass(frozen=True)
+class AgentReply:
+    """What came of one message to an agent."""
+
+    text: str  # what the model said, all its replies joined
+    problem: str | None  # one sentence; None: edited cleanly, finished, or nothing was to be edited
+    seconds: float
+    detail: str = ""  # what the model needs to mend the problem, beyond the sentence
+    edited: tuple[str, ...] = ()  # the files whose contents changed, problem or not
+
+
+class Agent(Protocol):
+    """Turns a message into edits of files. It may be used from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The name by which people choose it."""
+
+    def edit(
+        self,
+        workspace: Path,
+        message: str,
+        files: Sequence[str],
+        session: Session,
+        deadline_seconds: float,
+    ) -> AgentReply:
+        """Show the model a message and files, and apply the edits that it replies with.
+
+        Nothing is remembered from one call to the next, so the message must say everything.
+
+        Args:
+            workspace: The folder of the idea.
+            message: What the model is asked to do.
+            files: Paths, relative to the workspace, of what the model sees and may edit. Missing
+                ones may be created. With none, only the text of the reply is wanted.
+            session: Where the model is asked.
+            deadline_seconds: The agent is stopped after this long.
+        """
+
+
+class Attempt(NamedTuple):
+    """An agent's own account of how it went."""
+
+    text: str
+    problem: str | None = None
+    detail: str = ""
+
+
+class AgentStopped(Exception):
+    """The agent did not come to an end of its own; the text is a sentence for people."""
+
+
+def observe(
+    workspace: Path, files: Sequence[str], session: Session, attempt: Callable[[], Attempt]
+) -> AgentReply:
+    """Let an agent make its attempt, and report what came of it.
+
+    What changed is found by comparing the files, and not from what the agent or model says.
+    """
+    started = time.monotonic()
+
+    def reply(text: str, problem: str | None, detail: str = "") -> AgentReply:
+        now = _contents(workspace, files)
+        edited = tuple(name for name in files if now[name] != before[name])
+        return AgentReply(text, problem, time.monotonic() - started, detail, edited)
+
+    before = _contents(workspace, files)
+    strays = [name for name in files if not _stays_inside(workspace, name)]
+    if strays:
+        return reply("", f"No edit was made, because {listing(strays)} leads out of the workspace.")
+    try:
+        text, problem, detail = attempt()
+    except AgentStopped as stopped:
+        return reply("", str(stopped))
+    if session.refusal:
+        return reply(text, session.refusal)
+    result = reply(text, problem, detail)
+    if problem or result.edited or not files or FINISHED in text:
+        return result
+    if not text.strip():
+        return reply(text, "The model's reply was empty.")
+    return reply(text, f"The reply changed nothing in {listing(files)}.")
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Return names as in a sentence: "a", "a and b", "a, b and c"."""
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def _contents(workspace: Path, files: Sequence[str]) -> dict[str, bytes | None]:
+    return {name: _read(workspace / name) for name in files}
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _stays_inside(workspace: Path, name: str) -> bool:
+    """Whether the path is what it seems: an experiment may have put a symbolic link there."""
+    root = workspace.resolve()
+    return (root / name).resolve() == root / name and name not in {"", "."}

@@ -1,0 +1,251 @@
+"""A sweep: build the baselines, work on every idea, draw the conclusions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+
+from bonsai import report
+from bonsai.base.errors import BonsaiError
+from bonsai.base.files import DiskFull, tells_of_full_disk
+from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
+from bonsai.cli.board import Board
+from bonsai.evaluation.runs import Machine
+from bonsai.execution import program as execute
+from bonsai.execution import sandbox
+from bonsai.execution.executors import make_executor
+from bonsai.models import agents
+from bonsai.models.budget import Books
+from bonsai.models.gateway import Gateway, LiveModel
+from bonsai.report import summary
+from bonsai.report.refresh import Refresher
+from bonsai.report.summary import SweepSummary
+from bonsai.settings import Settings
+from bonsai.sweep.baseline import Baseline, BaselineLoop
+from bonsai.sweep.context import Bench
+from bonsai.sweep.idea_loop import IdeaLoop
+from bonsai.sweep.journal import Journal
+from bonsai.sweep.prompts import Prompts
+from bonsai.templates.contract import Idea
+from bonsai.templates.template import Template
+
+Found = TypeVar("Found")
+Work = tuple[Template, str, Callable[[], object]]  # what is done for an idea of a template
+CANCEL_SECONDS = 5.0  # how long to wait for what is being done when a person stops the sweep
+NEWS = {"baseline", "run", "look", END}  # steps after which the report has more to tell
+BASELINE = ""  # the idea under which a template's own steps stand in the ledger
+
+
+class Sweep:
+    """One sweep in its results folder; `run` starts it or goes on with it."""
+
+    def __init__(self, results: Path, settings: Settings, board: Board) -> None:
+        """Prepare a sweep whose results lie in `results`."""
+        self.results = results
+        self.settings = settings
+        self.board = board
+        self.ledger = Ledger(results / "ledger.jsonl")
+        self.cancel = threading.Event()
+        self._done: dict[tuple[str, str], list[Entry]] = {}
+        self._books = Books()
+        self._refresher: Refresher | None = None
+
+    def run(self) -> SweepSummary:
+        """Do all that is not done yet, then write the report; returns what it is about.
+
+        Raises:
+            BonsaiError: another runner works in this folder, or its ledger is damaged.
+            DiskFull: there is no room for more results.
+            KeyboardInterrupt: the person stopped it; running programs are killed first.
+        """
+        lock = FileLock(self.results / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BonsaiError(
+                f"another runner is at work in {self.results}; wait for it, or stop it"
+            ) from error
+        try:
+            execute.kill_orphans()
+            written = self.results / report.FOLDER
+            for left in (*self.results.glob(".*.tmp"), *written.rglob(".*.tmp")):
+                left.unlink()  # what a killed runner was writing
+            self._work()
+            sweep = summary.summarise(self.results)
+            report.write(sweep)
+            return sweep
+        finally:
+            lock.release()
+
+    def _work(self) -> None:
+        entries = self.ledger.recall()
+        for entry in entries:
+            if entry.index != NO_STEP:
+                self._done.setdefault((entry.template, entry.idea), []).append(entry)
+        live = None
+        if self.settings.model is not None:
+            live = LiveModel(self.settings.model, api_base=self.settings.api_base)
+            if not live.price_is_known:
+                self.board.say(f"the price of {live.model} is unknown: tokens are counted, not $")
+        edit_format = self.settings.edit_format if self.settings.agent == "aider" else None
+        templates = []
+        for template, ideas in self.settings.templates():
+            left = [idea for idea in ideas if not self._ended(template, idea.Name)]
+            templates.append((template, left))
+            metric = template.scorer.metrics[template.scorer.primary]
+            for name in (BASELINE, *(idea.Name for idea in left)):
+                self.board.add(template.name, name, template.scorer.primary, metric.better)
+            self.board.done_before += len(ideas) - len(left)
+        if entries:
+            self.board.recall(entries)
+        if any(item.ideas for item in self.settings.assignments) and not any(
+            left for _, left in templates
+        ):
+            return
+        # A sweep that goes on may have nothing left but runs.
+        agent = agents.make_agent(self.settings.agent, edit_format, loads_now=not entries)
+        why_no_walls = None
+        if self.settings.executor == "local":  # other machines decide for themselves
+            why_no_walls = sandbox.choose(self.settings.sandbox)
+        if why_no_walls:
+            self.board.say(f"warning: {why_no_walls}")
+        executor = make_executor(self.settings, self.results, self.board.say)
+        self.machine = Machine(
+            self.settings.threads, self.cancel, walls=why_no_walls is None,
+            limits=self.settings.limits, executor=executor,
+        )  # fmt: skip
+        self._books = Books(
+            self.ledger,
+            sweep=self.settings.budget,
+            idea=self.settings.idea_budget,
+            entries=entries,
+            seconds_before=self.ledger.seconds_at_work,
+            on_entry=self.board.entry,
+        )
+
+        self._refresher = Refresher(self.results, self.board.say)
+        with (
+            closing(executor), Gateway(live, self._books) as gateway, self.board, self._refresher,
+        ):  # fmt: skip
+
+            def after(loop: BaselineLoop, ideas: list[Idea], baseline: Baseline) -> Iterator[Work]:
+                template = loop.template
+                bench = Bench(
+                    template=template,
+                    settings=self.settings,
+                    data=loop.data,
+                    baseline=baseline,
+                    fresh_baseline=loop.fresh,
+                    prompts=Prompts(
+                        template, baseline.scores, baseline.seconds, self.settings.limits
+                    ),
+                    gateway=gateway,
+                    agent=agent,
+                    folder=loop.folder,
+                    machine=self.machine,
+                    ideas=sum(len(assignment.ideas) for assignment in self.settings.assignments),
+                )
+                if self.settings.confirm_seeds:  # meanwhile ideas are worked on
+                    yield template, BASELINE, partial(loop.fresh, 0)
+                for idea in ideas:
+                    yield template, idea.Name, self._idea_loop(bench, idea).run
+
+            self._work_side_by_side(templates, after)
+
+    def _ended(self, template: Template, idea: str) -> bool:
+        steps = self._done.get((template.name, idea))
+        return steps is not None and steps[-1].step == END
+
+    def _work_side_by_side(
+        self,
+        templates: list[tuple[Template, list[Idea]]],
+        after: Callable[[BaselineLoop, list[Idea], Baseline], Iterator[Work]],
+    ) -> None:
+        """Build the baselines, and do the work on a template's ideas once its own is there."""
+        pool = ThreadPoolExecutor(self.settings.workers or self.machine.executor.slots)
+        baselines: dict[Future[Any], tuple[BaselineLoop, list[Idea]]] = {}
+        for template, ideas in templates:
+            loop = self._baseline_loop(template)
+            baselines[pool.submit(self._guarded, template, BASELINE, loop.build)] = loop, ideas
+        tasks = set(baselines)
+        try:
+            while tasks:
+                over, tasks = wait(tasks, return_when=FIRST_COMPLETED)
+                for task in over:
+                    baseline = task.result()
+                    if baseline is None or task not in baselines:
+                        continue  # an idea; or a template without a baseline: the ledger says why
+                    for template, idea, work in after(*baselines[task], baseline):
+                        tasks.add(pool.submit(self._guarded, template, idea, work))
+        except BaseException:
+            self.cancel.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(tasks, timeout=CANCEL_SECONDS)  # programs are killed; a model may not answer
+            raise
+        pool.shutdown()
+
+    def _baseline_loop(self, template: Template) -> BaselineLoop:
+        name = template.name
+        machine = replace(self.machine, on_line=lambda text: self.board.line(name, BASELINE, text))
+        journal = self._journal(name, BASELINE, lambda last: None)
+        return BaselineLoop(template, self.settings, self.results / name, journal, machine)
+
+    def _idea_loop(self, bench: Bench, idea: Idea) -> IdeaLoop:
+        name = bench.template.name
+        return IdeaLoop(
+            bench,
+            idea,
+            lambda on_live: self._journal(name, idea.Name, on_live),
+            lambda text: self.board.line(name, idea.Name, text),
+        )
+
+    def _journal(
+        self, template: str, idea: str, on_live: Callable[[Entry | None], None]
+    ) -> Journal:
+        return Journal(
+            self.ledger,
+            template,
+            idea,
+            self._done.get((template, idea), []),
+            on_live=on_live,
+            on_step=lambda step: self.board.step(template, idea, step),
+            on_entry=self._take,
+        )
+
+    def _take(self, entry: Entry) -> None:
+        self._books.take(entry)
+        self.board.entry(entry)
+        if self._refresher and entry.step in NEWS:
+            self._refresher.poke()
+
+    def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:
+        """Do `work`; what goes wrong in it is recorded and ends this idea alone, until `resume`."""
+        if self.cancel.is_set():
+            return None
+        try:
+            return work()
+        except execute.Cancelled:
+            return None
+        except DiskFull:
+            raise
+        except Exception as error:
+            if tells_of_full_disk(str(error)):
+                raise DiskFull(self.results) from error
+            entry = self.ledger.append(
+                template=template.name,
+                idea=idea,
+                step="fault",
+                index=NO_STEP,
+                ok=False,
+                message=f"{type(error).__name__}: {error}",
+            )
+            self.board.entry(entry)
+            return None

@@ -1,0 +1,1 @@
+"""Template folders: where they are, what they hold, their files' shapes, a new one."""

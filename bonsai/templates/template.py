@@ -1,0 +1,109 @@
+"""A template folder: where templates are, and what one holds."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bonsai.base.errors import BonsaiError
+from bonsai.kit.errors import KitError
+from bonsai.kit.scoring import Scorer, load_scorer
+from bonsai.templates import contract
+
+EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
+# What stays behind when a template is copied: results, recordings, and what machines leave.
+LEFT_OUT = shutil.ignore_patterns("run_*", "cassettes", "__pycache__", "*.png", ".git", ".aider*")
+# The repository, where the package is installed from it.
+HOME = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Template:
+    """One experiment with its scorer, plots, prompt and seed ideas."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @cached_property
+    def prompt(self) -> contract.Prompt:
+        """What a model is told about it, and its limits."""
+        return contract.read(contract.Prompt, self.folder / "prompt.json")
+
+    @cached_property
+    def ideas(self) -> list[contract.Idea]:
+        """Its seed ideas."""
+        return contract.read_ideas(self.folder / "seed_ideas.json").ideas
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Its frozen `score.py`."""
+        try:
+            return load_scorer(self.folder / "score.py")
+        except KitError as error:
+            raise BonsaiError(str(error)) from error
+
+    def cassette(self, idea: str) -> Path | None:
+        """The folder of played-back replies for an idea, where there is one."""
+        folder = self.folder / "cassettes" / idea
+        return folder if any(folder.glob("*.md")) else None
+
+    def limits(self, seeds: int, changes: Mapping[str, float] | None = None) -> contract.Limits:
+        """What a run over this many seeds may take.
+
+        Args:
+            seeds: their number; the time limit of `prompt.json` is for the template's own.
+            changes: limits that replace those of `prompt.json`.
+        """
+        limits = contract.Limits(**{**self.prompt.limits.model_dump(), **(changes or {})})
+        longer = max(1.0, seeds / len(self.scorer.seeds))
+        return limits.model_copy(update={"run_seconds": limits.run_seconds * longer})
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the code that makes a run: every Python file but `plot.py`."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.glob("*.py")):
+            if path.name != "plot.py":
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+
+def templates_folder() -> Path:
+    """`./templates` where it is there, else the one beside the package's source."""
+    here = Path("templates").resolve()
+    return here if here.is_dir() else HOME / "templates"
+
+
+def find(names: list[str] | None = None) -> list[Template]:
+    """The templates of these names or paths; without names, all that there are.
+
+    Raises:
+        BonsaiError: one is not there.
+    """
+    root = templates_folder()
+    if not names:
+        found = [Template(path.parent) for path in sorted(root.glob("*/experiment.py"))]
+        if not found:
+            raise BonsaiError(
+                f"no template in {root}; run this in the repository, or name a template's folder"
+            )
+        return found
+    return [_find_one(name, root) for name in names]
+
+
+def _find_one(name: str, root: Path) -> Template:
+    for folder in (root / name, Path(name)):
+        if (folder / "experiment.py").is_file():
+            return Template(folder.resolve())
+    known = ", ".join(path.parent.name for path in sorted(root.glob("*/experiment.py")))
+    raise BonsaiError(
+        f"no template {name!r}: neither {root / name} nor {name} holds experiment.py (known: "
+        f"{known})"
+    )

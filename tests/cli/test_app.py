@@ -1,0 +1,172 @@
+"""The command line: what a person types wrongly is answered with one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bonsai.cli.app import app
+from tests import sweeps
+
+COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "report", "plot")
+
+
+def _bonsai(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_help_names_every_command() -> None:
+    text = _bonsai("--help").output
+    assert all(f" {command} " in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example(command: str) -> None:
+    done = _bonsai(command, "--help")
+    assert done.exit_code == 0
+    assert f"bonsai {command}" in done.output
+
+
+def test_list_shows_templates_and_their_ideas() -> None:
+    output = _bonsai("list", str(sweeps.TOY), "--ideas").output
+    assert "toy" in output
+    assert "more_images" in output
+    assert "(has a cassette)" in output
+
+
+@pytest.fixture
+def ideas_file(tmp_path: Path) -> Path:
+    return tmp_path / "ideas.json"
+
+
+RAY_NOWHERE = ["run", "TOY", "--executor", "ray", "--address", "127.0.0.1:9", "--out", "res"]
+IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "nowhere"], "no template 'nowhere'"),
+        (["run", "TOY", "--ideas", "mispelt"], "no seed idea is called mispelt"),
+        (["run", "TOY", "--ideas", "missing.json"], "missing.json is missing"),
+        (["run", "TOY", "--ideas", "never_recorded"], "none of these ideas has a cassette"),
+        (["run", "TOY", "--api-base", "http://x"], "--api-base is given without --model"),
+        (["run", "TOY", "--agent", "rewrite"], "cassettes hold aider's diffs"),
+        (["run", "TOY", "--data", "mini"], "--data mini: toy offers digits"),
+        (["run", "TOY", "--seeds", "one"], "--seeds: 'one' is not a list of seeds"),
+        (["run", "TOY", "--address", "head:6379"], "it goes with --executor ray"),
+        (["run", "TOY", "--slurm", "partition=gpu"], "--slurm goes with --executor slurm"),
+        (["run", "TOY", "--executor", "slurm", "--slurm", "gpu"], "write it as NAME=VALUE"),
+        (["run", "TOY", "--gpus-per-run", "1.5"], "a share of one GPU, like 0.5, or a whole"),
+        (RAY_NOWHERE, "no Ray cluster answers at 127.0.0.1:9"),
+        (["ideas", "TOY"], "name one with --model"),
+        (["ideas", "TOY", "--model", "x", "--budget-usd", "1"], "give --budget-tokens instead"),
+        (
+            ["ideas", "TOY", "--model", "x", "--out", "ideas.txt"],
+            "files of ideas that end in .json",
+        ),
+        (["ideas", "TOY", "--model", "x", "--results", "nowhere"], "there is no such folder"),
+        (["resume", "nowhere"], "sweep.json is missing"),
+        (["report", "nowhere"], "sweep.json is missing"),
+        (["plot", "nowhere"], "sweep.json is missing"),
+        (["resume"], "no sweep in"),
+    ],
+)
+def test_a_wrong_input_ends_with_a_sentence(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = _bonsai(*[str(sweeps.TOY) if item == "TOY" else item for item in arguments])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.output
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("ideas", "sentence"),
+    [
+        ([IDEA, IDEA], "two ideas are called a"),
+        ([{**IDEA, "Name": "../escape"}], "0.Name: string should match pattern"),
+        ([{**IDEA, "Novelty": 11}], "0.Novelty: input should be less than or equal to 10"),
+        ([{"Name": "a"}], "0.Title: field required"),
+        ({"ideas": []}, "ideas: list should have at least 1 item"),
+        ("text", "input should be a valid dictionary"),
+    ],
+)
+def test_a_faulty_file_of_ideas_is_explained(
+    ideas: object, sentence: str, ideas_file: Path
+) -> None:
+    ideas_file.write_text(json.dumps(ideas))
+    done = _bonsai("run", str(sweeps.TOY), "--ideas", str(ideas_file), "--model", "x")
+    assert done.exit_code == 2
+    assert str(ideas_file) in done.stderr
+    assert sentence in done.stderr
+
+
+def test_an_idea_that_claims_what_cannot_be_judged_is_named(ideas_file: Path) -> None:
+    claim = {"metric": "speed", "direction": "higher"}
+    ideas_file.write_text(json.dumps([{**IDEA, "Claims": [claim]}]))
+    done = _bonsai("run", str(sweeps.TOY), "--ideas", str(ideas_file), "--model", "x")
+    assert done.exit_code == 2
+    assert "toy/a: 'speed' is no metric; there are test_accuracy, val_accuracy" in done.stderr
+
+
+def test_a_template_that_would_lie_in_the_reports_folder_is_refused(tmp_path: Path) -> None:
+    template = shutil.copytree(sweeps.TOY, tmp_path / "report")
+    done = _bonsai("run", str(template), "--out", str(tmp_path / "res"))
+    assert done.exit_code == 2
+    assert "a template cannot be called report" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["resume", "report"])
+def test_results_of_another_version_are_told_from_broken_ones(command: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text('{"assignments": [], "first_fresh_seed": 1}')
+    done = _bonsai(command, str(tmp_path))
+    assert done.exit_code == 2
+    assert "was written by another version of Bonsai (results of form 1" in done.stderr
+    assert "start a new sweep" in done.stderr
+
+
+def test_a_results_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{}")
+    done = _bonsai("run", str(sweeps.TOY), "--out", str(tmp_path))
+    assert done.exit_code == 2
+    assert "bonsai resume" in done.stderr
+
+
+def test_baseline_makes_run_0_in_the_template_and_reuses_it(tmp_path: Path) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    first = _bonsai("baseline", str(toy), "--seeds", "7")
+    assert first.exit_code == 0, first.output
+    info = json.loads((toy / "run_0" / "final_info.json").read_text())
+    assert 0 < info["digits"]["means"]["test_accuracy"] < 100
+    second = _bonsai("baseline", str(toy), "--seeds", "7")
+    assert "reused from the cache" in second.output
+
+
+def test_python_and_bonsai_are_the_same_command(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("bonsai")
+    runner = [sys.executable, str(sweeps.REPOSITORY / "runner.py")]
+    outputs = [
+        subprocess.run([*command, "--version"], cwd=tmp_path, capture_output=True, text=True).stdout
+        for command in ([str(script)], runner)
+    ]
+    assert outputs[0] == outputs[1] != ""
+
+
+def test_top_level_plot_draws_a_results_folder_or_says_what_is_wrong(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(sweeps.REPOSITORY / "plot.py"), str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "sweep.json is missing" in done.stderr
