@@ -1,5 +1,5 @@
 # make demo   a real sweep with recorded ideas: no key, no network but for the installation
-# make test   the test suite        make lint   format, lint, types        make bench   benchmarks
+# make test   the test suite        make lint   format, lint, types, imports      make bench   benchmarks
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist_speed.py

@@ -6,7 +6,7 @@ Run:  python plot.py [RESULTS]     (default: the newest folder in results/)
 
 import typer
 
-from bonsai.cli.app import plot
+from bonsai.cli.reports import plot
 
 if __name__ == "__main__":
     typer.run(plot)

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from bonsai.base.ledger import Ledger
 from bonsai.cli.board import Board
-from bonsai.execution import program as execute
+from bonsai.execution import execute
 from bonsai.settings import Assignment, Settings
 from bonsai.sweep.sweep import Sweep
 from bonsai.templates.template import Template

@@ -48,7 +48,7 @@ from bonsai.templates.template import Template
 
 TOY = Path(__file__).resolve().parent.parent / "tests" / "toy"
 NOMINAL = verdict.LEVEL / 2  # of claims wrongly supported, and of claims wrongly refuted
-LOOKS = verdict.looks(CONFIRM_SEEDS, MAX_CONFIRM_SEEDS)
+LOOKS = verdict.interim_analyses(CONFIRM_SEEDS, MAX_CONFIRM_SEEDS)
 MOST = LOOKS[-1]
 AGENT_SEEDS = 3  # on which an agent sees a mean improve, or not
 SAMPLES = 200_000  # from which a noise's standard deviation is taken

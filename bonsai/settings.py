@@ -7,14 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import write_atomically
+from bonsai.base import BonsaiError, write_atomically
 from bonsai.evaluation import verdict
-from bonsai.execution.sandbox import Mode
-from bonsai.models.budget import Budget
-from bonsai.templates import contract
-from bonsai.templates.contract import Idea
-from bonsai.templates.template import Template
+from bonsai.execution import Mode
+from bonsai.models import Budget
+from bonsai.templates import Idea, Template, contract
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
 REPORT = "report"  # the folder of the report in a results folder
@@ -63,15 +60,15 @@ class Settings(BaseModel):
     agent_seconds: float = 600.0  # the deadline of one reply
     track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
 
-    def looks(self) -> list[int]:
-        """After how many fresh seeds an idea is looked at."""
-        return verdict.looks(self.confirm_seeds, self.max_confirm_seeds)
+    def interim_analyses(self) -> list[int]:
+        """After how many fresh seeds an idea is judged, for good or for the time being."""
+        return verdict.interim_analyses(self.confirm_seeds, self.max_confirm_seeds)
 
-    def fresh_seeds(self, look: int) -> list[int]:
-        """The seeds that look number `look` (from 0) adds: none was ever shown to an agent."""
-        counts = [0, *self.looks()]
+    def fresh_seeds(self, analysis: int) -> list[int]:
+        """The seeds that an interim analysis (counted from 0) adds; no agent was ever shown one."""
+        counts = [0, *self.interim_analyses()]
         first = self.first_fresh_seed
-        return list(range(first + counts[look], first + counts[look + 1]))
+        return list(range(first + counts[analysis], first + counts[analysis + 1]))
 
     def templates(self) -> list[tuple[Template, list[Idea]]]:
         """The templates, and the ideas to try on each.

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from bonsai.base.ledger import Entry, Ledger
-from bonsai.cli.app import app
+from bonsai.cli import app
 from bonsai.cli.board import Board
 
 number, seconds, whole, report, *arguments = sys.argv[1:]

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.settings import REPORT
-from bonsai.templates.contract import Idea, read_ideas
+from bonsai.templates import Idea, read_ideas
 
 RESULTS = Path("results")
 
@@ -77,7 +77,7 @@ def results_folder(results: Path | None) -> Path:
 
 def parse_limits(texts: list[str]) -> dict[str, float]:
     """`memory_gb=4` and the like."""
-    from bonsai.templates.contract import Limits, check
+    from bonsai.templates import Limits, contract
 
     limits: dict[str, float] = {}
     for text in texts:
@@ -91,7 +91,7 @@ def parse_limits(texts: list[str]) -> dict[str, float]:
     if unknown := sorted(set(limits) - set(Limits.model_fields)):
         known = ", ".join(Limits.model_fields)
         raise BonsaiError(f"--limit {unknown[0]}: there is no such limit; there are {known}")
-    check(Limits, limits, "--limit")
+    contract.check(Limits, limits, "--limit")
     return limits
 
 
@@ -104,7 +104,7 @@ def parse_machines(
     slurm: list[str],
 ) -> dict[str, Any]:
     """The settings that say where programs run, and how many side by side."""
-    from bonsai.execution.program import cores
+    from bonsai.execution import cores
 
     if address is not None and executor != "ray":
         raise BonsaiError("--address is that of a Ray cluster; it goes with --executor ray")

@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bonsai.base.ledger import NO_STEP, Entry
-from bonsai.models.budget import CALLS, Spending
+from bonsai.base import NO_STEP, Entry
+from bonsai.models import CALLS, Spending
 
 QUIET_STEPS = {"start", "claims", "smoke", *CALLS}  # told only when they fail
 MAX_ROWS = 20  # in a sweep of more, not every idea has a row of the table

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import PlotTrial, Subject, parsed
-from bonsai.evaluation.runs import ERROR_CHARACTERS
-from bonsai.execution.guard import syntax_problem
+from bonsai.evaluation import ERROR_CHARACTERS
+from bonsai.execution import syntax_problem
 
 MAX_LINES = 400
 

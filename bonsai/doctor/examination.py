@@ -10,16 +10,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.doctor import code, files, pack, paper
 from bonsai.doctor.finding import Finding, count, exit_code, failure, show
 from bonsai.doctor.machine import examine_environment
 from bonsai.doctor.subject import Subject
-from bonsai.evaluation.runs import this_machine
-from bonsai.execution.program import cores
+from bonsai.evaluation import this_machine
+from bonsai.execution import cores
 from bonsai.kit.errors import KitError
-from bonsai.sweep.baseline import build_baseline
-from bonsai.templates.template import Template
+from bonsai.sweep import build_baseline
+from bonsai.templates import Template
 
 Check = Callable[[Subject], Iterable[Finding]]
 

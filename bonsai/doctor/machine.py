@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
+from bonsai.execution import cores
 from bonsai.execution import sandbox as walls
-from bonsai.execution.program import cores
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
 from bonsai.kit.vision import torchvision

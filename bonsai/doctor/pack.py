@@ -8,19 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError, listing
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
-from bonsai.evaluation import claims
-from bonsai.evaluation.scores import score_run
-from bonsai.execution.guard import sha256
+from bonsai.evaluation import claims, score_run
+from bonsai.execution import sha256
 from bonsai.kit import data as kit_data
 from bonsai.kit.scoring import Metric, Scorer
 from bonsai.models import cassette
-from bonsai.models.agents.protocol import listing
-from bonsai.templates import contract
-from bonsai.templates.template import EDITABLE
+from bonsai.templates import EDITABLE, contract
 
 MIN_SEEDS = 3
 HEAD = re.compile(r"<{5,9} SEARCH>?\s*$")  # aider's own patterns

@@ -14,10 +14,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
+from bonsai import execution
+from bonsai.base import BonsaiError
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
-from bonsai.execution import program as execute
 
 PLACEHOLDERS = ("TITLE HERE", "ABSTRACT HERE", "INTRO HERE", "RELATED WORK HERE",
                 "BACKGROUND HERE", "METHOD HERE", "EXPERIMENTAL SETUP HERE", "RESULTS HERE",
@@ -260,7 +260,7 @@ def _run(command: tuple[str, ...], folder: Path) -> str | None:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=execute.environment(1, "", str(Path.home())),
+            env=execution.environment(1, "", str(Path.home())),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TOOL_SECONDS,

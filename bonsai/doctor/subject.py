@@ -10,13 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
-from bonsai.evaluation import runs
-from bonsai.evaluation.scores import Scores
-from bonsai.execution.program import Execution, Program
+from bonsai.base import BonsaiError
+from bonsai.evaluation import Scores, runs
+from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
-from bonsai.templates import contract
-from bonsai.templates.template import Template
+from bonsai.templates import Template, contract
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run

@@ -1,1 +1,43 @@
-"""From a run to a verdict: scores computed anew, checks, claims, and statistics."""
+"""From a run to a verdict: scores computed anew, checks, claims, and statistics.
+
+`run_experiment` measures; `claims` says what is to be judged, `verdict` judges it, `checks` says
+what else was looked at, `selection` how much of the best is luck.
+"""
+
+from bonsai.evaluation import checks, claims, selection, verdict
+from bonsai.evaluation.checks import Check
+from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
+from bonsai.evaluation.runs import (
+    ERROR_CHARACTERS,
+    Machine,
+    Measured,
+    RunFailed,
+    run_experiment,
+    run_fresh_seeds,
+    this_machine,
+)
+from bonsai.evaluation.scores import Scores, joined, score_run
+from bonsai.evaluation.verdict import Comparison, Verdict, Word
+
+__all__ = [
+    "BASELINE_RUN",
+    "ERROR_CHARACTERS",
+    "Check",
+    "Comparison",
+    "Machine",
+    "Measured",
+    "RunFailed",
+    "Scores",
+    "Verdict",
+    "Word",
+    "checks",
+    "claims",
+    "joined",
+    "primary_claim",
+    "run_experiment",
+    "run_fresh_seeds",
+    "score_run",
+    "selection",
+    "this_machine",
+    "verdict",
+]

@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError, listing
 from bonsai.evaluation import claims as claims_module
 from bonsai.evaluation.runs import Measured
 from bonsai.evaluation.scores import Scores
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
-from bonsai.models.agents.protocol import listing
-from bonsai.templates import contract
-from bonsai.templates.contract import Claim
-from bonsai.templates.template import EDITABLE, LEFT_OUT, Template
+from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Template, contract
 
 MORE = 1.5  # times the cost of the baseline; less may be the noise of a busy machine
 SIZES = ("parameters", "weights")  # metrics that tell how large a network is
@@ -69,7 +66,7 @@ def of_run(template: Template, data: str, run: Measured, baseline: Scores | None
 
 
 def merged(found: Sequence[Check]) -> list[Check]:
-    """One check of each name, of several looks at one run: the worst, or else the first."""
+    """One check of each name, over all interim analyses of a run: the worst, or else the first."""
     worst: dict[str, Check] = {}
     for check in found:
         known = worst.setdefault(check.name, check)
@@ -136,7 +133,7 @@ def cost(
 
     Args:
         template: the template.
-        own: the data of the ledger's `confirm` entries of the run, one per look.
+        own: the data of the ledger's `confirm` entries of the run, one per interim analysis.
         base: those of the baseline.
 
     Returns:
@@ -144,12 +141,12 @@ def cost(
         achieved when it had taken as much as the baseline, by the curve that the template names.
         None if either was not run on fresh seeds.
     """
-    looks = min(len(own), len(base))
-    if not looks:
+    analyses = min(len(own), len(base))
+    if not analyses:
         return None
     numbers = {}
     for what, unit in (("cpu_seconds", "computing time"), ("memory_gb", "memory")):
-        mine, theirs = (_total(entries[:looks], what) for entries in (own, base))
+        mine, theirs = (_total(entries[:analyses], what) for entries in (own, base))
         if mine and theirs:
             numbers[unit] = mine / theirs
     for size in SIZES:
@@ -208,7 +205,7 @@ def _after(points: list[list[float]] | None, share: float) -> float | None:
 
 
 def _total(entries: Sequence[Mapping[str, Any]], what: str) -> float:
-    """Time adds up over looks, memory does not."""
+    """Time adds up over interim analyses, memory does not."""
     values = [float(entry.get(what, 0.0)) for entry in entries]
     return max(values) if what == "memory_gb" else sum(values)
 

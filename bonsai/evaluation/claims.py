@@ -11,10 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
-from bonsai.templates import contract
-from bonsai.templates.contract import Claim, Claims, Idea
-from bonsai.templates.template import Template
+from bonsai.base import BonsaiError
+from bonsai.templates import Claim, Claims, Idea, Template, contract
 
 FILE = "claims.json"
 BASELINE_RUN = "run_0"

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.evaluation.scores import Scores, score_run
-from bonsai.execution import sandbox
+from bonsai.execution import Execution, Program, cores, sandbox
 from bonsai.execution.executors import Executor, LocalExecutor
-from bonsai.execution.program import Execution, Program, cores
 from bonsai.kit.experiment import PREPARED
-from bonsai.templates import contract
-from bonsai.templates.template import Template
+from bonsai.templates import Template, contract
 
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 

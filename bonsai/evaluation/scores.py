@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.kit.data import fingerprints_of_tests, load_images
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
-from bonsai.templates import contract
-from bonsai.templates.template import Template
+from bonsai.templates import Template, contract
 
 MAX_OUTCOME_BYTES = 500_000_000  # unpacked; nothing larger is loaded
 TOLERANCE = 1e-6  # relative: the scores are computed twice from the same float32 arrays

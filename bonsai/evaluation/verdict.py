@@ -1,10 +1,10 @@
-"""Whether a claim holds: paired differences on fresh seeds, looked at a planned number of times.
+"""Whether a claim holds: paired differences on fresh seeds, in planned interim analyses.
 
-The test is group-sequential, with Bonferroni's correction for the looks: a claim is looked at after
-8, 16, 32 fresh seeds (`looks`), and each of K looks is a test at a K-th of the level. So it may be
-stopped after any look, for any reason, and errs at most as often as it says; the interval is a
-repeated confidence interval (Jennison and Turnbull, J. R. Statist. Soc. B 51:305-361, 1989) and
-covers the truth at all looks together with 95 % probability.
+The test is group-sequential, with Bonferroni's correction for the interim analyses: a claim is
+analysed after 8, 16, 32 fresh seeds (people read: looked at), and each of K analyses is a test at a
+K-th of the level. So it may be stopped after any of them, for any reason, and errs at most as often
+as it says; the interval is a repeated confidence interval (Jennison and Turnbull, J. R. Statist.
+Soc. B 51:305-361, 1989) and covers the truth at all analyses together with 95 % probability.
 
 The p-value is the larger of two: of Student's paired t-test, which few seeds that happen to agree
 can deceive, and of Fisher's exact test by flipping the signs of the differences, which needs no
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from bonsai.templates.contract import Claim
+from bonsai.templates import Claim
 
 LEVEL = 0.05  # two-sided: a half for claims wrongly supported, a half for claims wrongly refuted
 MOST_SEEDS = 40  # the exact test looks at 2^n sign flips, by halves of them
@@ -37,12 +37,12 @@ class Comparison(BaseModel):
     Attributes:
         differences: run minus the other for each fresh seed, in the metric's unit.
         mean: their mean.
-        low: lower end of the mean's 95 % interval (Student's t, corrected for the looks); None with
-            fewer than two seeds.
+        low: lower end of the mean's 95 % interval (Student's t, corrected for the interim
+            analyses); None with fewer than two seeds.
         high: upper end.
         effect: Cohen's d for paired samples, mean over standard deviation; None where undefined.
-        looks: how many looks are planned.
-        p: two-sided p-value of no difference, corrected for the looks; None with fewer than two.
+        looks: how many interim analyses are planned.
+        p: two-sided p-value of no difference, corrected for these; None with fewer than two.
     """
 
     differences: list[float]
@@ -60,7 +60,7 @@ class Comparison(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What fresh seeds say of a claim: p-values, corrected for the looks, doubled for two sides.
+    """What fresh seeds say of a claim: p-values, corrected for interim analyses and two sides.
 
     Attributes:
         better: of the metric not having moved in the claimed direction at all.
@@ -93,8 +93,8 @@ class Verdict(BaseModel):
     p: float | None = None
 
 
-def looks(first: int, most: int) -> list[int]:
-    """After how many fresh seeds a claim is looked at: `first`, doubled until `most`; or never."""
+def interim_analyses(first: int, most: int) -> list[int]:
+    """After how many fresh seeds a claim is analysed: `first`, doubled until `most`; or never."""
     if first == 0:
         return []
     counts = [first]
@@ -103,13 +103,13 @@ def looks(first: int, most: int) -> list[int]:
     return counts
 
 
-def compare(run: Sequence[float], other: Sequence[float], planned_looks: int = 1) -> Comparison:
+def compare(run: Sequence[float], other: Sequence[float], planned_analyses: int = 1) -> Comparison:
     """Compare one metric of two runs on the same seeds.
 
     Args:
         run: one value per seed.
         other: one value per seed, in the same order.
-        planned_looks: how often the comparison may be made in all, with more seeds each time.
+        planned_analyses: how often the comparison may be made in all, with more seeds each time.
     """
     # Here, because it takes long to load; and not scipy.stats, which takes a hundred times as
     # long for the same numbers: a sweep may hold thousands of ideas.
@@ -119,13 +119,15 @@ def compare(run: Sequence[float], other: Sequence[float], planned_looks: int = 1
     count, mean = len(differences), float(differences.mean())
     plain = Comparison(
         differences=differences.tolist(), mean=mean, low=None, high=None, effect=None,
-        looks=planned_looks, p=None,
+        looks=planned_analyses, p=None,
     )  # fmt: skip
     if count < 2:
         return plain
     deviation = plain.deviation
-    reach = float(stdtrit(count - 1, 1 - LEVEL / 2 / planned_looks)) * deviation / math.sqrt(count)
-    p = 2 * planned_looks * min(_p_above(differences), _p_above(-differences))
+    reach = (
+        float(stdtrit(count - 1, 1 - LEVEL / 2 / planned_analyses)) * deviation / math.sqrt(count)
+    )
+    p = 2 * planned_analyses * min(_p_above(differences), _p_above(-differences))
     return plain.model_copy(
         update={
             "low": mean - reach,

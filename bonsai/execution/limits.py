@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from bonsai.templates.contract import Limits
+from bonsai.templates import Limits
 
 MOST_FILES = 50_000  # files in what a program writes: counting more would take too long
 MB, GB = 1e6, 1e9

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 import bonsai
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.kit import data as kit_data
 
 Mode = Literal["auto", "require", "off"]

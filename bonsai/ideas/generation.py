@@ -16,21 +16,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import write_atomically
+from bonsai.base import BonsaiError, write_atomically
 from bonsai.evaluation import claims
 from bonsai.ideas import history as earlier
 from bonsai.ideas import literature, novelty
-from bonsai.ideas.history import Earlier
+from bonsai.ideas.history import IdeaHistory
 from bonsai.ideas.literature import Literature
-from bonsai.models.budget import Books, Budget, Cost, Spending, describe
-from bonsai.models.gateway import Gateway, LiveModel, Session
-from bonsai.models.provider import Refusal, Reply
-from bonsai.sweep import prompts
-from bonsai.sweep.prompts import Texts
-from bonsai.templates import contract
-from bonsai.templates.contract import Idea
-from bonsai.templates.template import Template
+from bonsai.models import (
+    Books,
+    Budget,
+    Cost,
+    Gateway,
+    LiveModel,
+    Refusal,
+    Reply,
+    Session,
+    Spending,
+    describe_cost,
+)
+from bonsai.sweep import Texts, prompts
+from bonsai.templates import Idea, Template, contract
 
 DONE = "I am done"
 TEMPERATURE = 0.75  # as The AI Scientist has it
@@ -89,7 +94,7 @@ class Proposals:
         """The end of the command, as lines: counts, reasons, cost."""
         proposed = len(self.accepted) + len(self.rejected)
         most = self.spending.at_most
-        cost = describe(Cost(most.tokens, None if self.spending.unpriced else most.usd))
+        cost = describe_cost(Cost(most.tokens, None if self.spending.unpriced else most.usd))
         return [
             f"{proposed} proposed, {len(self.accepted)} accepted, {len(self.rejected)} rejected; "
             f"{cost}",
@@ -167,7 +172,7 @@ class Opening:
     """The message that a conversation begins with."""
 
     def __init__(
-        self, template: Template, known: Earlier, baseline: tuple[Any, Path] | None
+        self, template: Template, known: IdeaHistory, baseline: tuple[Any, Path] | None
     ) -> None:
         """Gather what does not change from idea to idea.
 
@@ -215,7 +220,7 @@ class _Proposer:
 
     template: Template
     proposals: Proposals
-    known: Earlier
+    known: IdeaHistory
     opening: Opening
     session: Session
     reflections: int

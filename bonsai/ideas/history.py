@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
-from bonsai.evaluation.scores import Scores
+from bonsai.base import BonsaiError
+from bonsai.evaluation import Scores
 from bonsai.kit.data import data_folder
-from bonsai.report.summary import IdeaSummary, summarise
-from bonsai.templates import contract
-from bonsai.templates.contract import Idea
-from bonsai.templates.template import HOME, Template, templates_folder
+from bonsai.report import IdeaSummary, summarise
+from bonsai.templates import HOME, Idea, Template, contract, templates_folder
 
 RESULTS = Path("results")
 
@@ -28,7 +26,7 @@ class Known:
 
 
 @dataclass
-class Earlier:
+class IdeaHistory:
     """All that exists before.
 
     Attributes:
@@ -62,7 +60,9 @@ class Earlier:
             self.warnings.append(f"{error}; left out")
 
 
-def collect(template: Template, results: Sequence[Path], proposed: Sequence[Path] = ()) -> Earlier:
+def collect(
+    template: Template, results: Sequence[Path], proposed: Sequence[Path] = ()
+) -> IdeaHistory:
     """Gather what is known about a template.
 
     Args:
@@ -74,22 +74,22 @@ def collect(template: Template, results: Sequence[Path], proposed: Sequence[Path
     Raises:
         BonsaiError: the template has no readable seed ideas.
     """
-    earlier = Earlier()
-    earlier.add(template.ideas, "seed idea")
+    history = IdeaHistory()
+    history.add(template.ideas, "seed idea")
     for path in sorted((templates_folder().parent / "seed_ideas").glob("*.json")):
-        earlier.add_file(path)
+        history.add_file(path)
     for folder in results:
         try:
             tried = [(each.template.name, idea) for each, idea in summarise(folder).ideas]
         except Exception as error:  # results of another version may fail in any way
             why = str(error) if isinstance(error, BonsaiError) else f"{type(error).__name__}"
-            earlier.warnings.append(f"the results in {folder} are left out: {why}")
+            history.warnings.append(f"the results in {folder} are left out: {why}")
             continue
-        earlier.add((idea.idea for _, idea in tried), f"tried in {folder.name}")
-        earlier.outcomes += [describe(idea) for name, idea in tried if name == template.name]
+        history.add((idea.idea for _, idea in tried), f"tried in {folder.name}")
+        history.outcomes += [describe(idea) for name, idea in tried if name == template.name]
     for path in proposed:
-        earlier.add_file(path)
-    return earlier
+        history.add_file(path)
+    return history
 
 
 def describe(tried: IdeaSummary) -> str:
@@ -136,10 +136,10 @@ def shipped_files() -> list[Path]:
 
 def shipped() -> list[Idea]:
     """All ideas in them, from which the usual weights of words are learned."""
-    earlier = Earlier()
+    history = IdeaHistory()
     for path in shipped_files():
-        earlier.add_file(path)
-    return earlier.ideas
+        history.add_file(path)
+    return history.ideas
 
 
 def find_baseline(template: Template, results: Sequence[Path]) -> tuple[Scores, Path] | None:

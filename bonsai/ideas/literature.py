@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from bonsai.templates.contract import Idea
+from bonsai.templates import Idea
 
 SECONDS = 10.0  # for all services together
 PAPERS = 5

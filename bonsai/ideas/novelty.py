@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bonsai.templates.contract import Idea
+from bonsai.templates import Idea
 
 THRESHOLD = 0.38  # from here on an idea counts as a near-duplicate
 

@@ -18,8 +18,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bonsai.base.ledger import NO_STEP, Entry, Ledger
-from bonsai.models.provider import GLANCE_SECONDS, LONG_REPLY, Exhausted, NobodyWaits, Quote, Reply
+from bonsai.base import NO_STEP, Entry, Ledger
+from bonsai.models.exchange import GLANCE_SECONDS, LONG_REPLY, Exhausted, NobodyWaits, Quote, Reply
 
 ASKING, SPENT = "asking", "spent"
 CALLS = (ASKING, SPENT)  # the entries of this module
@@ -241,7 +241,7 @@ class Account:
         must_be_told = reply_tokens < quote.reply_tokens or (limited and not quote.bounded)
         most = Cost(quote.prompt_tokens + reply_tokens, quote.usd(reply_tokens))
         call = Call(self, secrets.token_hex(8), most, reply_tokens if must_be_told else None)
-        self.enter(ASKING, f"at most {describe(most)}", call.name, most)
+        self.enter(ASKING, f"at most {describe_cost(most)}", call.name, most)
         return call
 
     def enter(self, step: str, message: str, call: str, cost: Cost, **more: int) -> None:
@@ -278,7 +278,7 @@ class Call:
         usd = self.most.usd if reply.cost_usd is None else reply.cost_usd
         took = Cost(tokens, usd) if tokens else self.most
         self.account.enter(
-            SPENT, describe(took), self.name, took,
+            SPENT, describe_cost(took), self.name, took,
             tokens_in=reply.tokens_in, tokens_out=reply.tokens_out,
         )  # fmt: skip
 
@@ -335,7 +335,7 @@ class Purse:
         return used.tokens if self.unit == "tokens" else used.usd or 0.0
 
 
-def describe(cost: Cost) -> str:
+def describe_cost(cost: Cost) -> str:
     """A cost for people."""
     price = "price unknown" if cost.usd is None else dollars(cost.usd)
     return f"{cost.tokens:,} tokens, {price}"

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import write_atomically
+from bonsai.base import BonsaiError, write_atomically
 
 
 def read(folder: Path) -> list[str]:

@@ -24,7 +24,8 @@ from typing import Any, Literal, cast
 
 from bonsai.models import cassette as cassettes
 from bonsai.models.budget import Account, Books
-from bonsai.models.provider import Exhausted, LiveModel, NobodyWaits, Refusal, Reply
+from bonsai.models.exchange import Exhausted, NobodyWaits, Refusal, Reply
+from bonsai.models.provider import LiveModel
 
 __all__ = ["Gateway", "LiveModel", "Session"]
 

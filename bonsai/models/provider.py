@@ -11,66 +11,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    from bonsai.models.budget import Account, Call
+from bonsai.models.budget import Account, Call
+from bonsai.models.exchange import (
+    GLANCE_SECONDS,
+    LONG_REPLY,
+    NobodyWaits,
+    Quote,
+    Refusal,
+    Reply,
+)
 
-# How often, in seconds, to look whether the agent still waits for its reply.
-GLANCE_SECONDS = 0.2
-# Tokens in a reply that nobody finds short; the limit where a model's own is unknown.
-LONG_REPLY = 8192
 # Services count by tokenizers of their own, so a prompt may be longer than it is counted here.
 PROMPT_MARGIN = 1.5
-
-
-class Refusal(Exception):
-    """A request that gets no reply; its text is the reason, as a sentence for people."""
-
-
-class Exhausted(Refusal):
-    """A refusal for good.
-
-    Attributes:
-        what: what is at its end.
-    """
-
-    def __init__(self, sentence: str, what: Literal["budget", "cassette"]) -> None:
-        """Refuse because of `what`; `sentence` says so to people."""
-        super().__init__(sentence)
-        self.what = what
-
-
-class NobodyWaits(Exception):
-    """The agent hung up before its reply came."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One reply of the model."""
-
-    text: str
-    finish_reason: str = "stop"  # "length": the reply was cut off at the model's limit
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_usd: float | None = 0.0  # None: nobody knows the price
-
-
-@dataclass(frozen=True)
-class Quote:
-    """The most that a request can take."""
-
-    prompt_tokens: int
-    reply_tokens: int  # of the longest reply
-    bounded: bool  # whether the model, or the request itself, allows no longer one
-    prompt_usd: float | None  # None: nobody knows the price
-    reply_token_usd: float | None  # the price of one more token of reply
-
-    def usd(self, reply_tokens: int) -> float | None:
-        """What it costs with a reply of so many tokens; None: nobody knows."""
-        if self.prompt_usd is None or self.reply_token_usd is None:
-            return None
-        return self.prompt_usd + reply_tokens * self.reply_token_usd
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bonsai.report import words
-from bonsai.report.data import IdeaReport, Judged, TemplateReport
-from bonsai.templates.contract import History
+from bonsai.report.shapes import IdeaReport, Judged, TemplateReport
+from bonsai.templates import History
 
 MAX_ROWS = 30  # ideas in one figure; of more, the surest
 MARGIN = 4.0  # per cent of the width left free at both ends

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonsai.base.ledger import NO_STEP, Entry
+from bonsai.base import NO_STEP, Entry
 from bonsai.kit import plotting
 from bonsai.report.summary import SweepSummary, TemplateSummary, most_telling
 from bonsai.settings import REPORT

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bonsai.evaluation.verdict import Word
+from bonsai.evaluation import Word
 from bonsai.report import words
-from bonsai.report.data import Finding, IdeaReport, Report, TemplateReport
+from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 from bonsai.report.summary import TemplateSummary
 
 MAX_FINDINGS = 6  # of claims, for each template; the leaderboard holds the rest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from bonsai.models.budget import dollars
+from bonsai.models import dollars
 from bonsai.report import words
-from bonsai.report.data import Finding, IdeaReport, Report, TemplateReport
+from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 
 MAX_LISTED = 100  # ideas of a template; of more, the rest is in ideas.csv
 

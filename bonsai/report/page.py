@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bonsai.base.ledger import Entry
+from bonsai.base import Entry
 from bonsai.report import drawing, words
-from bonsai.report.data import IdeaReport, Report, TemplateReport
+from bonsai.report.shapes import IdeaReport, Report, TemplateReport
 from bonsai.report.story import Story
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from bonsai import report
-from bonsai.report import summary
+from bonsai.report.summary import summarise
+from bonsai.report.writing import write
 
 LEAST_SECONDS = 20.0  # between two refreshes
 MOST_SHARE = 1 / 20  # of a core's time that refreshing may take
@@ -71,8 +71,8 @@ class Refresher:
 
     def _refresh(self) -> None:
         try:
-            sweep = summary.summarise(self._results)
-            page = report.write(sweep, finished=False, stopped=self._closed.is_set)
+            sweep = summarise(self._results)
+            page = write(sweep, finished=False, stopped=self._closed.is_set)
         except Exception as error:  # whatever it is, the sweep is worth more than its report
             self._tell_once("warning: the report could not be refreshed", str(error))
         else:

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.ledger import Entry
-from bonsai.evaluation.claims import BASELINE_RUN
+from bonsai.base import BonsaiError, Entry
+from bonsai.evaluation import BASELINE_RUN
+from bonsai.execution import Repository
 from bonsai.report import drawing, words
-from bonsai.report.data import IdeaReport
+from bonsai.report.shapes import IdeaReport
 from bonsai.report.summary import IdeaSummary, TemplateSummary
-from bonsai.sweep.workspace import Workspace
 from bonsai.templates import contract
 
 MAX_CODE_BYTES = 200_000  # of an experiment.py that is compared
@@ -208,7 +207,7 @@ class Reader:
         if not (folder / ".git").is_dir():
             return None
         try:
-            return words.clean(Workspace(folder).file_at(commit, "experiment.py")).splitlines()
+            return words.clean(Repository(folder).file_at(commit, "experiment.py")).splitlines()
         except BonsaiError:
             return None
 

@@ -10,16 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from bonsai.base.ledger import Entry, Ledger
-from bonsai.evaluation import checks, selection, verdict
-from bonsai.evaluation.checks import Check
-from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
-from bonsai.evaluation.scores import Scores, joined
-from bonsai.evaluation.verdict import Comparison, Verdict, Word
-from bonsai.models.budget import CALLS, Spending
+from bonsai.base import Entry, Ledger
+from bonsai.evaluation import (
+    BASELINE_RUN,
+    Check,
+    Comparison,
+    Scores,
+    Verdict,
+    Word,
+    checks,
+    joined,
+    primary_claim,
+    selection,
+    verdict,
+)
+from bonsai.models import CALLS, Spending
 from bonsai.settings import Settings
-from bonsai.templates.contract import Claim, Idea
-from bonsai.templates.template import Template
+from bonsai.templates import Claim, Idea, Template
 
 
 @dataclass
@@ -32,7 +39,7 @@ class IdeaSummary:
         spending: what it cost.
         runs: the scores of its finished runs, on the agent's seeds, in order.
         best_run: the run that a validation metric chose for the fresh seeds; None before that.
-        fresh: by run, the scores on fresh seeds, of all looks together.
+        fresh: by run, the scores on fresh seeds, of all interim analyses together.
         claims: what is claimed of it; the first is always on the primary metric.
         seal: hash of the claims, as it stood in the ledger before the first edit; None if the idea
             did not come that far.
@@ -95,7 +102,7 @@ class TemplateSummary:
     Attributes:
         template: the template.
         baseline: its scores on the agent's seeds; None if it gave no result.
-        confirmed: its scores on fresh seeds, of all looks together.
+        confirmed: its scores on fresh seeds, of all interim analyses together.
         entries: its own steps in the ledger.
         ideas: the ideas.
         checks: what was checked of the baseline.
@@ -270,7 +277,7 @@ def _looks(entries: list[Entry], run: str) -> list[dict[str, Any]]:
 
 def _judge(sweep: SweepSummary) -> None:
     """Compare each confirmed idea with what it claims to beat, and correct for all claims."""
-    planned = len(sweep.settings.looks())
+    planned = len(sweep.settings.interim_analyses())
     open_verdicts = [
         (idea, _compare(template, idea, claim, planned))
         for template, idea in sweep.ideas
@@ -281,7 +288,7 @@ def _judge(sweep: SweepSummary) -> None:
         idea.verdicts.append(each)
 
 
-def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, looks: int) -> Verdict:
+def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyses: int) -> Verdict:
     """A verdict yet to be spoken: the comparison that a claim rests on, or why there is none."""
     run, other = idea.confirmed, idea.fresh.get(claim.against)
     if claim.against == BASELINE_RUN:
@@ -299,15 +306,17 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, looks: 
         return plain.model_copy(update={"why": why})
     if claim.metric not in run.per_seed or claim.metric not in other.per_seed:
         return plain.model_copy(update={"why": f"The runs have no {claim.metric}."})
-    shared = min(len(run.seeds), len(other.seeds))  # one of them may have failed at a later look
+    shared = min(
+        len(run.seeds), len(other.seeds)
+    )  # one of them may have failed at a later analysis
     comparison = verdict.compare(
-        run.per_seed[claim.metric][:shared], other.per_seed[claim.metric][:shared], looks
+        run.per_seed[claim.metric][:shared], other.per_seed[claim.metric][:shared], analyses
     )
     return plain.model_copy(update={"comparison": comparison})
 
 
 def _fresh(entries: list[Entry]) -> dict[str, Scores]:
-    """By run, the scores of all looks at it together."""
+    """By run, the scores of all interim analyses of it together."""
     by_run: dict[str, list[Scores]] = {}
     for entry in entries:
         if entry.step == "confirm" and entry.ok:

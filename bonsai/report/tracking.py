@@ -23,11 +23,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.ledger import Entry
-from bonsai.evaluation import claims
-from bonsai.evaluation.scores import Scores
-from bonsai.execution.guard import sha256
+from bonsai.base import BonsaiError, Entry
+from bonsai.evaluation import Scores, claims
+from bonsai.execution import sha256
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
 from bonsai.templates import contract
 
@@ -55,8 +53,9 @@ class Record:
         params: what the run was.
         points: per metric what does not change any more: means and standard errors at step 0,
             `seed/<metric>` with the seed for a step, and the curves, mean over seeds.
-        fresh: the same for what looks add, under `fresh/`; their step is how many fresh seeds.
-        tags: the verdicts; they may change with each look, and with each further claim.
+        fresh: the same for what interim analyses add, under `fresh/`; their step is how many fresh
+            seeds there are.
+        tags: the verdicts; they may change with each interim analysis, and with each further claim.
         texts: contents of files, by name.
     """
 

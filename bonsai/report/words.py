@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from bonsai.evaluation.verdict import Comparison, Word
+from bonsai.evaluation import Comparison, Word
 
 MARKS: dict[Word, str] = {"supported": "▲", "refuted": "▼", "undecided": "○", "no result": "–"}
 """A mark for each verdict, so that colour is never the only sign."""

@@ -16,16 +16,23 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 import bonsai
-from bonsai.base.errors import BonsaiError
-from bonsai.evaluation import checks
-from bonsai.evaluation.runs import Machine, Measured, RunFailed, run_experiment, run_fresh_seeds
-from bonsai.evaluation.scores import Scores, score_run
-from bonsai.execution import program as execute
-from bonsai.execution.executors.local import visible_gpus
+from bonsai import execution
+from bonsai.base import BonsaiError
+from bonsai.evaluation import (
+    Machine,
+    Measured,
+    RunFailed,
+    Scores,
+    checks,
+    run_experiment,
+    run_fresh_seeds,
+    score_run,
+)
+from bonsai.execution.executors import visible_gpus
 from bonsai.kit.data import data_folder
 from bonsai.settings import Settings
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates.template import LEFT_OUT, Template
+from bonsai.templates import LEFT_OUT, Template
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def build_baseline(
 
     Raises:
         RunFailed: the template does not work.
-        execute.Cancelled: the sweep was told to stop.
+        execution.Cancelled: the sweep was told to stop.
     """
     # Not by loading torch, which takes seconds, and which the runner itself does not need.
     parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, version("torch"))
@@ -82,7 +89,7 @@ def _held(path: Path, machine: Machine) -> Iterator[None]:
         if machine.on_line:
             machine.on_line("another runner is building this baseline; waiting for it")
         if machine.cancel.is_set():
-            raise execute.Cancelled
+            raise execution.Cancelled
     try:
         yield
     finally:
@@ -149,7 +156,7 @@ class BaselineLoop:
         self._journal = journal
         self._machine = machine
         self._scores: Scores | None = None
-        self._looks: list[Scores | None] = []
+        self._analyses: list[Scores | None] = []
         self._looking = threading.Lock()
 
     def build(self) -> Baseline | None:
@@ -166,24 +173,24 @@ class BaselineLoop:
             True,
         )
 
-    def fresh(self, look: int) -> Scores | None:
-        """The baseline's scores on the fresh seeds of a look; None if it failed there.
+    def fresh(self, analysis: int) -> Scores | None:
+        """The baseline's scores on the fresh seeds of an interim analysis; None if it failed there.
 
         It is run once, for whoever asks first; the others wait for that.
 
         Raises:
-            execute.Cancelled: the sweep was told to stop.
+            execution.Cancelled: the sweep was told to stop.
         """
         while not self._looking.acquire(timeout=0.2):
             if self._machine.cancel.is_set():
-                raise execute.Cancelled
+                raise execution.Cancelled
         try:
-            while len(self._looks) <= look and None not in self._looks:
-                number = len(self._looks)
+            while len(self._analyses) <= analysis and None not in self._analyses:
+                number = len(self._analyses)
                 entry = self._journal.step("confirm", partial(self._confirm, number))
                 scores = Scores.model_validate(entry.data["scores"]) if entry.ok else None
-                self._looks.append(scores)
-            return self._looks[look] if look < len(self._looks) else None
+                self._analyses.append(scores)
+            return self._analyses[analysis] if analysis < len(self._analyses) else None
         finally:
             self._looking.release()
 
@@ -203,11 +210,11 @@ class BaselineLoop:
         measured = Measured(baseline.scores, baseline.seconds, baseline.where)
         return Result(True, message, measured.record())
 
-    def _confirm(self, look: int) -> Result:
-        seeds = self._settings.fresh_seeds(look)
-        before = self._scores if look == 0 else None
+    def _confirm(self, analysis: int) -> Result:
+        seeds = self._settings.fresh_seeds(analysis)
+        before = self._scores if analysis == 0 else None
         known = before.seeds[:1] if before else []
-        folder = self.folder / "confirm" / f"look_{look + 1}"
+        folder = self.folder / "confirm" / f"look_{analysis + 1}"
         try:
             done = run_fresh_seeds(
                 self.template,
@@ -215,7 +222,7 @@ class BaselineLoop:
                 folder,
                 data=self.data,
                 seeds=[*seeds, *known],
-                log=self.folder / "logs" / f"confirm-look_{look + 1}",
+                log=self.folder / "logs" / f"confirm-look_{analysis + 1}",
                 machine=self._machine,
                 trusted=True,
             )
@@ -228,7 +235,7 @@ class BaselineLoop:
         message = f"{self._describe(scores)} on {len(seeds)} fresh seeds"
         data = done.record() | {
             "scores": scores.model_dump(),
-            "look": look + 1,
+            "look": analysis + 1,
             "checks": [check.model_dump() for check in found],
             "curve": checks.curve(self.template, folder / "run"),
         }

@@ -1,4 +1,7 @@
-"""Whether an idea's claims hold on seeds that no agent saw: looks at more and more of them."""
+"""Whether an idea's claims hold on seeds that no agent saw: interim analyses of more and more.
+
+In the ledger and in folders an interim analysis is called a look.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,30 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bonsai.evaluation import checks, verdict
-from bonsai.evaluation.claims import BASELINE_RUN
-from bonsai.evaluation.runs import Machine, RunFailed, run_fresh_seeds
-from bonsai.evaluation.scores import Scores, joined
-from bonsai.models.budget import Account
-from bonsai.sweep.context import Bench
+from bonsai.evaluation import (
+    BASELINE_RUN,
+    Machine,
+    RunFailed,
+    Scores,
+    checks,
+    joined,
+    run_fresh_seeds,
+    verdict,
+)
+from bonsai.models import Account
+from bonsai.sweep.context import Context
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates.contract import Claim
+from bonsai.templates import Claim
 
 
 @dataclass
 class Confirmation:
-    """The looks at one idea.
+    """The interim analyses of one idea.
 
     Attributes:
-        bench: what the ideas of the template share.
+        context: what the ideas of the template share.
         folder: where the idea's fresh runs go.
-        journal: where the looks are recorded.
+        journal: where they are recorded.
         machine: what they run on.
         account: whose hours they take.
         claims: what is to be decided.
@@ -34,7 +43,7 @@ class Confirmation:
         log: where stdout and stderr of a run of that name go.
     """
 
-    bench: Bench
+    context: Context
     folder: Path
     journal: Journal
     machine: Machine
@@ -51,9 +60,9 @@ class Confirmation:
         """Look at the best run, and at those that claims compare it with, until all is decided."""
         against = {claim.against for claim in self.claims} & set(runs) - {best}
         rivals = sorted(against)
-        for look in range(len(self.bench.settings.looks())):
+        for analysis in range(len(self.context.settings.interim_analyses())):
             for name in (best, *rivals):
-                entry = self.journal.step("confirm", partial(self._run, name, look, runs[name]))
+                entry = self.journal.step("confirm", partial(self._run, name, analysis, runs[name]))
                 if entry.ok:
                     scores = Scores.model_validate(entry.data["scores"])
                     self._fresh.setdefault(name, []).append(scores)
@@ -61,30 +70,30 @@ class Confirmation:
                     return
                 else:
                     rivals = [rival for rival in rivals if rival != name]
-            baseline = self.bench.fresh_baseline(look)
+            baseline = self.context.fresh_baseline(analysis)
             if baseline is None:
                 return
             self._baseline.append(baseline)
-            if not self.journal.step("look", partial(self._look, look, best)).data["more"]:
+            if not self.journal.step("look", partial(self._analyse, analysis, best)).data["more"]:
                 return
 
-    def _run(self, name: str, look: int, before: Scores) -> Result:
-        """Run a run's code on the seeds of a look; on the first also once more on a known seed."""
-        template = self.bench.template
-        fresh = self.bench.settings.fresh_seeds(look)
-        known = before.seeds[:1] if look == 0 else []
+    def _run(self, name: str, analysis: int, before: Scores) -> Result:
+        """Run a run's code on the seeds of an analysis; on the first also again on a known seed."""
+        template = self.context.template
+        fresh = self.context.settings.fresh_seeds(analysis)
+        known = before.seeds[:1] if analysis == 0 else []
         try:
             done = run_fresh_seeds(
-                template, self.code(name), self.folder / name / f"look_{look + 1}",
-                data=self.bench.data, seeds=[*fresh, *known],
-                log=self.log(f"confirm-{name}-look_{look + 1}"), machine=self.machine,
+                template, self.code(name), self.folder / name / f"look_{analysis + 1}",
+                data=self.context.data, seeds=[*fresh, *known],
+                log=self.log(f"confirm-{name}-look_{analysis + 1}"), machine=self.machine,
             )  # fmt: skip
             scores = done.scores.of(fresh)
             self.check_seeds(scores)
         except RunFailed as error:
             failed = {"feedback": str(error), "kind": error.kind, "run": name}
             return Result(False, str(error).splitlines()[0], self.state() | failed)
-        found = checks.of_run(template, self.bench.data, done, self.bench.baseline.scores)
+        found = checks.of_run(template, self.context.data, done, self.context.baseline.scores)
         if known:
             found.append(checks.repeats(template, before, done.scores.of(known), done.device))
         primary = template.scorer.primary
@@ -92,16 +101,16 @@ class Confirmation:
         data = done.record() | {
             "scores": scores.model_dump(),
             "run": name,
-            "look": look + 1,
+            "look": analysis + 1,
             "checks": [check.model_dump() for check in found],
-            "curve": checks.curve(template, self.folder / name / f"look_{look + 1}" / "run"),
+            "curve": checks.curve(template, self.folder / name / f"look_{analysis + 1}" / "run"),
         }
         return Result(True, message, self.state() | data)
 
-    def _look(self, look: int, best: str) -> Result:
+    def _analyse(self, analysis: int, best: str) -> Result:
         """Whether the claims are decided, and whether more seeds may well decide them."""
-        counts = self.bench.settings.looks()
-        together = self.bench.ideas * len(self.claims)  # as if every idea claimed as much
+        counts = self.context.settings.interim_analyses()
+        together = self.context.ideas * len(self.claims)  # as if every idea claimed as much
         hopeful = []
         for claim in self.claims:
             if claim.against == best:
@@ -109,7 +118,7 @@ class Confirmation:
             other = self._baseline
             if claim.against != BASELINE_RUN:
                 other = self._fresh.get(claim.against, [])
-            if len(other) <= look:
+            if len(other) <= analysis:
                 continue
             own, theirs = joined(self._fresh[best]), joined(other)
             if claim.metric in own.per_seed and claim.metric in theirs.per_seed:
@@ -118,13 +127,13 @@ class Confirmation:
                 )
                 if verdict.is_worth_more(claim, comparison, together, counts[-1]):
                     hopeful.append(claim)
-        more = bool(hopeful) and look + 1 < len(counts)
+        more = bool(hopeful) and analysis + 1 < len(counts)
         why = "decided, or out of reach"
         if more:
-            why = f"{counts[look + 1] - counts[look]} more may decide it"
+            why = f"{counts[analysis + 1] - counts[analysis]} more may decide it"
             if over := self.account.time_is_up():
                 more, why = False, over
         elif hopeful:
             why = "undecided"
-        message = f"after {counts[look]} fresh seeds: {why}"
+        message = f"after {counts[analysis]} fresh seeds: {why}"
         return Result(True, message, self.state() | {"more": more})

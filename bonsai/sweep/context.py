@@ -6,18 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonsai.evaluation.runs import Machine
-from bonsai.evaluation.scores import Scores
-from bonsai.models.agents.protocol import Agent
-from bonsai.models.gateway import Gateway
+from bonsai.evaluation import Machine, Scores
+from bonsai.models import Gateway
+from bonsai.models.agents import Agent
 from bonsai.settings import Settings
 from bonsai.sweep import prompts
 from bonsai.sweep.baseline import Baseline
-from bonsai.templates.template import Template
+from bonsai.templates import Template
 
 
 @dataclass(frozen=True)
-class Bench:
+class Context:
     """What all ideas of one template share.
 
     Attributes:
@@ -25,8 +24,8 @@ class Bench:
         settings: what the sweep was asked to do.
         data: the data set.
         baseline: the template's own result.
-        fresh_baseline: its scores on the fresh seeds of the look of that number; None if it failed
-            there. The first who asks has it run, the others wait.
+        fresh_baseline: its scores on the fresh seeds of the interim analysis of that number; None
+            if it failed there. The first who asks has it run, the others wait.
         prompts: the messages to the agent.
         gateway: where the agent's model is.
         agent: who edits.

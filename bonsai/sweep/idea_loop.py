@@ -12,23 +12,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.ledger import Entry
-from bonsai.evaluation import checks, claims
-from bonsai.evaluation.runs import Measured, RunFailed, run_experiment
-from bonsai.evaluation.scores import Scores
-from bonsai.execution.guard import Snapshot, out_of_scope, sha256, syntax_problem
-from bonsai.execution.program import Program
-from bonsai.models import cassette
-from bonsai.models.agents.protocol import FINISHED
-from bonsai.models.gateway import Session
+from bonsai.base import BonsaiError, Entry
+from bonsai.evaluation import Measured, RunFailed, Scores, checks, claims, run_experiment
+from bonsai.execution import Program, Snapshot, out_of_scope, sha256, syntax_problem
+from bonsai.models.agents import FINISHED
 from bonsai.sweep import prompts
 from bonsai.sweep.confirmation import Confirmation
-from bonsai.sweep.context import Bench
+from bonsai.sweep.context import Context
+from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.journal import Journal, Result
 from bonsai.sweep.workspace import Workspace
-from bonsai.templates.contract import Claim, Idea
-from bonsai.templates.template import EDITABLE
+from bonsai.templates import EDITABLE, Claim, Idea
 
 PLOT_TRIES = 2
 
@@ -54,7 +48,7 @@ class IdeaLoop:
 
     def __init__(
         self,
-        bench: Bench,
+        context: Context,
         idea: Idea,
         make_journal: Callable[[Callable[[Entry | None], None]], Journal],
         on_line: Callable[[str], None],
@@ -62,22 +56,19 @@ class IdeaLoop:
         """Prepare; nothing is written yet.
 
         Args:
-            bench: what the ideas of the template share.
+            context: what the ideas of the template share.
             idea: the idea.
             make_journal: makes the journal, given what to call before its first new step.
             on_line: hears of the progress inside a run.
         """
-        self.bench = bench
+        self.context = context
         self.idea = idea
-        self.folder = bench.folder / idea.Name
+        self.folder = context.folder / idea.Name
         self.workspace = Workspace(self.folder / "workspace")
-        self.machine = replace(bench.machine, on_line=on_line)
+        self.machine = replace(context.machine, on_line=on_line)
         self.progress = Progress()
-        self.journal = make_journal(self._go_live)
-        self.account = bench.gateway.books.account(bench.template.name, idea.Name)
-        self._session: Session | None = None
-        self._commit = ""  # the workspace's latest
-        self._exchanges_before = 0  # of the sweep that is being resumed
+        self.talk = Conversation(context, idea, self.folder, self.workspace)
+        self.journal = make_journal(lambda last: self.talk.go_live(last, self.journal.remark))
 
     def run(self) -> None:
         """Do every step that is not done yet.
@@ -94,23 +85,22 @@ class IdeaLoop:
             self._confirm()
             self.journal.step("end", self._end)
         finally:
-            if self._session:
-                self._session.close()
+            self.talk.close()
 
     # --- the steps, in the order in which they happen -------------------------------------------
 
     def _runs(self) -> None:
-        progress, settings = self.progress, self.bench.settings
+        progress, settings = self.progress, self.context.settings
         while len(progress.runs) < settings.max_runs and progress.tries < settings.max_tries:
             name = f"run_{len(progress.runs) + 1}"
             entry = self.journal.step("edit", self._edit)
             if entry.data.get("finished"):
                 return
             if entry.ok:
-                entry = self.journal.step("smoke", partial(self._in_time, self._smoke))
+                entry = self.journal.step("smoke", partial(self.talk.in_time, self._smoke))
             if entry.ok:
                 run = partial(self._run, name)
-                entry = self.journal.step("run", partial(self._in_time, run))
+                entry = self.journal.step("run", partial(self.talk.in_time, run))
             if self._is_over(entry):
                 return
             if entry.ok:
@@ -124,8 +114,10 @@ class IdeaLoop:
                 progress.failures.append(entry.message)
 
     def _start(self) -> Result:
-        commit = self.workspace.create(self.bench.template, self.bench.baseline.folder, self.idea)
-        data = self._state(commit) | {"experiment": sha256(self._experiment)}
+        commit = self.workspace.create(
+            self.context.template, self.context.baseline.folder, self.idea
+        )
+        data = self.talk.state(commit) | {"experiment": sha256(self._experiment)}
         return Result(True, f"workspace of {self.idea.Title!r}", data)
 
     def _plan_and_claims(self) -> Entry:
@@ -142,19 +134,19 @@ class IdeaLoop:
         return plan
 
     def _plan(self) -> Result:
-        message = self.bench.prompts.message(
-            "plan", self.idea, max_runs=self.bench.settings.max_runs,
-            claims=self.bench.prompts.claims(self.idea),
+        message = self.context.prompts.message(
+            "plan", self.idea, max_runs=self.context.settings.max_runs,
+            claims=self.context.prompts.claims(self.idea),
         )  # fmt: skip
         own = () if self.idea.Claims is not None else (claims.FILE,)
-        return self._ask("plan", message, ("notes.txt", *own))
+        return self.talk.ask("plan", message, ("notes.txt", *own))
 
     def _mend_claims(self) -> Result:
-        message = self.bench.prompts.message(
+        message = self.context.prompts.message(
             "mend_claims", self.idea, problem=self.progress.problem,
-            claims=self.bench.prompts.claims(self.idea),
+            claims=self.context.prompts.claims(self.idea),
         )  # fmt: skip
-        return self._ask("plan", message, (claims.FILE,))
+        return self.talk.ask("plan", message, (claims.FILE,))
 
     def _seal(self, last: bool) -> Result:
         """Record what is claimed; without claims that can be judged, only what every idea claims.
@@ -162,7 +154,7 @@ class IdeaLoop:
         Args:
             last: whether the agent gets no other chance to mend them.
         """
-        template = self.bench.template
+        template = self.context.template
         problem = None
         try:
             made = claims.read(self.workspace.folder, template)
@@ -170,9 +162,9 @@ class IdeaLoop:
             problem = str(error).replace(f"{self.workspace.folder}/", "")
             if not last and self.idea.Claims is None:
                 again = {"feedback": problem, "kind": "unusable claims"}
-                return Result(False, problem, self._state() | again)
+                return Result(False, problem, self.talk.state() | again)
             made = [claims.primary_claim(template)]
-        data = self._state()
+        data = self.talk.state()
         data |= {"claims": [claim.model_dump() for claim in made], "sha256": claims.seal(made)}
         if problem:
             data["kind"] = "unusable claims"
@@ -181,7 +173,7 @@ class IdeaLoop:
         return Result(problem is None, told, data)
 
     def _edit(self) -> Result:
-        progress, settings = self.progress, self.bench.settings
+        progress, settings = self.progress, self.context.settings
         shared = {
             "run_number": len(progress.runs) + 1,
             "results": self._results(),
@@ -191,7 +183,7 @@ class IdeaLoop:
             notes = (self.workspace.folder / "notes.txt").read_text(
                 encoding="utf-8", errors="replace"
             )
-            message = self.bench.prompts.message(
+            message = self.context.prompts.message(
                 "edit",
                 self.idea,
                 plan=prompts.clip_notes(notes),
@@ -199,12 +191,12 @@ class IdeaLoop:
                 **shared,
             )
         else:
-            message = self.bench.prompts.message(
+            message = self.context.prompts.message(
                 "mend", self.idea, problem=progress.problem,
                 try_number=progress.tries + 1, max_tries=settings.max_tries, **shared,
             )  # fmt: skip
         before = sha256(self._experiment)
-        result = self._ask("edit", message, EDITABLE)
+        result = self.talk.ask("edit", message, EDITABLE)
         if not result.ok or result.data.get("over"):
             return result
         after = sha256(self._experiment)
@@ -236,7 +228,7 @@ class IdeaLoop:
             return self._failed(error)
         finally:
             shutil.rmtree(out, ignore_errors=True)
-        return Result(True, "--smoke passes", self._state())
+        return Result(True, "--smoke passes", self.talk.state())
 
     def _run(self, name: str) -> Result:
         out = self.workspace.folder / name
@@ -249,10 +241,10 @@ class IdeaLoop:
         message = self._describe(done.scores)
         commit = self.workspace.commit(f"{name}: {message}")
         found = checks.of_run(
-            self.bench.template, self.bench.data, done, self.bench.baseline.scores
+            self.context.template, self.context.data, done, self.context.baseline.scores
         )
-        found.append(checks.frozen_files(self.bench.template, self.workspace.folder))
-        data = self._state() | done.record() | {"checks": [each.model_dump() for each in found]}
+        found.append(checks.frozen_files(self.context.template, self.workspace.folder))
+        data = self.talk.state() | done.record() | {"checks": [each.model_dump() for each in found]}
         data |= {"run": name, "commit": commit, "experiment": sha256(self._experiment)}
         return Result(True, message, data)
 
@@ -273,32 +265,32 @@ class IdeaLoop:
         failures = prompts.describe_failures(self.progress.failures)
         if self.progress.problem:
             failures += f"# What went wrong with plot.py\n{self.progress.problem}\n\n"
-        self._open_session().seek("write_up")
-        message = self.bench.prompts.message(
+        self.talk.session().seek("write_up")
+        message = self.context.prompts.message(
             "write_up", self.idea, results=self._results(), failures=failures
         )
-        return self._ask("write_up", message, ("plot.py", "notes.txt"))
+        return self.talk.ask("write_up", message, ("plot.py", "notes.txt"))
 
     def _plots(self) -> Result:
-        limits = self.bench.template.limits(1, self.machine.limits)
+        limits = self.context.template.limits(1, self.machine.limits)
         before = Snapshot.of(self.workspace.folder)
         program = Program(
             ("plot.py",), self.workspace.folder, limits.plot_seconds, limits, hides=(".git",),
-            data=self.bench.data, labels=True,
+            data=self.context.data, labels=True,
         )  # fmt: skip
         done = self.machine.run(program, self._log("plots"))
         made = [name for name in before.changed() if name.endswith(".png")]
         offences = out_of_scope(before, made)
         if done.ok and not offences and made:
             return Result(
-                True, f"{len(made)} figures", self._state(self.workspace.commit("figures"))
+                True, f"{len(made)} figures", self.talk.state(self.workspace.commit("figures"))
             )
         why = (
             done.problem if not done.ok
             else f"changed {', '.join(offences)}, which was undone" if offences
             else "made no figure"
         )  # fmt: skip
-        data = self._state() | {
+        data = self.talk.state() | {
             "feedback": f"plot.py {why}\n{done.error[-1500:]}",
             "kind": "no figure",
         }
@@ -306,7 +298,7 @@ class IdeaLoop:
 
     def _plots_of_template(self) -> Result:
         """The figures by the template's own plot.py: an idea must not lose its pictures."""
-        shutil.copy(self.bench.template.folder / "plot.py", self.workspace.folder / "plot.py")
+        shutil.copy(self.context.template.folder / "plot.py", self.workspace.folder / "plot.py")
         return self._plots()
 
     def _confirm(self) -> None:
@@ -314,10 +306,10 @@ class IdeaLoop:
         if not progress.runs:
             return
         Confirmation(
-            self.bench, self.folder / "confirm", self.journal, self.machine, self.account,
+            self.context, self.folder / "confirm", self.journal, self.machine, self.talk.account,
             progress.claims,
             code=lambda run: self.workspace.file_at(progress.commits[run], "experiment.py"),
-            check_seeds=self._check_seeds, state=self._state, log=self._log,
+            check_seeds=self._check_seeds, state=self.talk.state, log=self._log,
         ).run(self._best_run(), progress.runs)  # fmt: skip
 
     def _end(self) -> Result:
@@ -326,9 +318,9 @@ class IdeaLoop:
         if runs == 0:
             failures = self.progress.failures
             why = over or (f"last: {failures[-1]}" if failures else "no edit was made")
-            return Result(False, f"no run finished; {why}", self._state())
+            return Result(False, f"no run finished; {why}", self.talk.state())
         message = f"{runs} run{'s' * (runs != 1)} finished" + (f"; {over}" if over else "")
-        return Result(True, message, self._state())
+        return Result(True, message, self.talk.state())
 
     # --- helpers --------------------------------------------------------------------------------
 
@@ -337,7 +329,7 @@ class IdeaLoop:
         return self.workspace.folder / "experiment.py"
 
     def _agent_seeds(self) -> list[int]:
-        return self.bench.baseline.scores.seeds
+        return self.context.baseline.scores.seeds
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{len(self.progress.failures):02d}-{name}"
@@ -347,7 +339,7 @@ class IdeaLoop:
 
         Unless there is no other.
         """
-        scorer = self.bench.template.scorer
+        scorer = self.context.template.scorer
         sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
         controls = {claim.against for claim in self.progress.claims}
         return max(
@@ -356,8 +348,8 @@ class IdeaLoop:
         )
 
     def _describe(self, scores: Scores) -> str:
-        metric = self.bench.template.scorer.primary
-        mean, base = scores.means[metric], self.bench.baseline.scores.means[metric]
+        metric = self.context.template.scorer.primary
+        mean, base = scores.means[metric], self.context.baseline.scores.means[metric]
         return f"{metric} {mean:.4g} ({mean - base:+.3g} to the baseline's seeds)"
 
     def _results(self) -> str:
@@ -367,15 +359,15 @@ class IdeaLoop:
             name: prompts.describe_curves(self.workspace.folder / name / "history.json")
             for name in dict.fromkeys(("run_0", latest))
         }
-        return self.bench.prompts.results(runs, curves)
+        return self.context.prompts.results(runs, curves)
 
     def _experiment_run(self, out: Path, seeds: list[int], smoke: bool = False) -> Measured:
         """Run in the workspace, and undo whatever the experiment wrote outside its `--out_dir`."""
         before = Snapshot.of(self.workspace.folder)
         try:
             done = run_experiment(
-                self.bench.template, self.workspace.folder, out, data=self.bench.data, seeds=seeds,
-                log=self._log(out.name), machine=self.machine, smoke=smoke,
+                self.context.template, self.workspace.folder, out, data=self.context.data,
+                seeds=seeds, log=self._log(out.name), machine=self.machine, smoke=smoke,
             )  # fmt: skip
         finally:
             inside = [name for name in before.changed() if name.startswith(f"{out.name}/")]
@@ -395,19 +387,13 @@ class IdeaLoop:
 
         Predictions that were taken from an earlier run show in this way, too.
         """
-        if self.bench.baseline.scores.seeds_differ and not scores.seeds_differ:
+        if self.context.baseline.scores.seeds_differ and not scores.seeds_differ:
             raise RunFailed(
                 "results not believed",
                 f"the outcomes of seeds {', '.join(map(str, scores.seeds))} are the same in every "
                 "array, and the baseline's are not: they must come from training with the seed "
                 "that train was given",
             )
-
-    def _in_time(self, work: Callable[[], Result]) -> Result:
-        """Do `work`, unless the hours of the sweep or of the idea are over."""
-        if why := self.account.time_is_up():
-            return Result(False, why, self._state() | {"over": "budget"})
-        return work()
 
     def _is_over(self, entry: Entry) -> bool:
         if entry.data.get("over"):
@@ -416,68 +402,5 @@ class IdeaLoop:
 
     def _failed(self, error: RunFailed) -> Result:
         text = str(error)
-        data = self._state() | {"feedback": text, "kind": error.kind}
+        data = self.talk.state() | {"feedback": text, "kind": error.kind}
         return Result(False, text.splitlines()[0], data)
-
-    def _ask(self, step: str, message: str, files: tuple[str, ...]) -> Result:
-        """One message to the agent, if there is time; what it changed beside `files` is undone."""
-        return self._in_time(lambda: self._ask_now(step, message, files))
-
-    def _ask_now(self, step: str, message: str, files: tuple[str, ...]) -> Result:
-        session = self._open_session()
-        before = Snapshot.of(self.workspace.folder)
-        present = [name for name in files if (self.workspace.folder / name).is_file()]
-        reply = self.bench.agent.edit(
-            self.workspace.folder, message, present, session, self.bench.settings.agent_seconds
-        )
-        offences = out_of_scope(before, files)
-        changed = before.changed()
-        commit = self.workspace.commit(f"{step}: {', '.join(changed) or 'nothing changed'}")
-        data = self._state(commit) | {"reply": reply.text, "changed": changed}
-        if session.over:
-            why = session.refusal or "the model has no more replies"
-            return Result(False, why, data | {"over": session.over})
-        if offences:
-            named = ", ".join(offences[:5])
-            text = (
-                f"changed {named}, which is frozen and was put back; edit only {', '.join(files)}"
-            )
-            return Result(False, text, data | {"kind": "frozen file"})
-        if reply.problem:
-            feedback = f"{reply.problem}\n{reply.detail}".strip()
-            data |= {"feedback": feedback}
-            data |= {"kind": "model not reached" if session.refusal else "unusable reply"}
-            return Result(False, reply.problem.splitlines()[0], data)
-        return Result(True, f"changed {', '.join(changed)}" if changed else "changed nothing", data)
-
-    def _state(self, commit: str | None = None) -> dict[str, object]:
-        """What every entry carries: where the workspace and the conversation stand."""
-        if commit is not None:
-            self._commit = commit
-        exchanges = self._session.exchanges if self._session else self._exchanges_before
-        return {"commit": self._commit, "exchanges": exchanges}
-
-    def _open_session(self) -> Session:
-        if self._session is None:
-            settings, template = self.bench.settings, self.bench.template
-            played = None if settings.model else template.cassette(self.idea.Name)
-            self._session = self.bench.gateway.session(
-                self.folder / "exchanges",
-                account=self.account,
-                cassette=played,
-                skip=self._exchanges_before,
-            )
-        return self._session
-
-    def _go_live(self, last: Entry | None) -> None:
-        """Before the first new step: put the workspace where the last recorded step left it."""
-        if last is not None:
-            self._exchanges_before = last.data["exchanges"]
-            self._commit = last.data["commit"]
-            cassette.cut(self.folder / "exchanges", self._exchanges_before)
-            if changed := self.workspace.restore(self._commit):
-                self.journal.remark(
-                    "restored",
-                    f"put back in the workspace, as the last finished step left it: "
-                    f"{', '.join(changed[:5])}{', …' * (len(changed) > 5)}",
-                )

@@ -12,9 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import AMPLE_BYTES, DiskFull, has_room, tells_of_full_disk
-from bonsai.base.ledger import NO_STEP, Entry, Ledger
+from bonsai.base import (
+    AMPLE_BYTES,
+    NO_STEP,
+    BonsaiError,
+    DiskFull,
+    Entry,
+    Ledger,
+    has_room,
+    tells_of_full_disk,
+)
 
 
 @dataclass(frozen=True)

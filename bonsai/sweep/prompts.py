@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bonsai.base.errors import BonsaiError
-from bonsai.evaluation.scores import Scores
+from bonsai.base import BonsaiError
+from bonsai.evaluation import Scores
 from bonsai.kit.scoring import Metric
-from bonsai.templates import contract
-from bonsai.templates.template import EDITABLE, HOME, Template
+from bonsai.templates import EDITABLE, HOME, Template, contract
 
 CURVE_POINTS = 6  # a curve is thinned to this many points: enough for its shape, cheap to send
 MAX_FAILURES = 5

@@ -13,29 +13,21 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from bonsai import report
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import DiskFull, tells_of_full_disk
-from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
-from bonsai.cli.board import Board
-from bonsai.evaluation.runs import Machine
-from bonsai.execution import program as execute
+from bonsai import execution, report
+from bonsai.base import END, NO_STEP, BonsaiError, DiskFull, Entry, Ledger, tells_of_full_disk
+from bonsai.evaluation import Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
-from bonsai.models import agents
-from bonsai.models.budget import Books
-from bonsai.models.gateway import Gateway, LiveModel
-from bonsai.report import summary
-from bonsai.report.refresh import Refresher
-from bonsai.report.summary import SweepSummary
-from bonsai.settings import Settings
+from bonsai.models import Books, Gateway, LiveModel, agents
+from bonsai.report import Refresher, SweepSummary, summary
+from bonsai.settings import REPORT, Settings
 from bonsai.sweep.baseline import Baseline, BaselineLoop
-from bonsai.sweep.context import Bench
+from bonsai.sweep.context import Context
 from bonsai.sweep.idea_loop import IdeaLoop
 from bonsai.sweep.journal import Journal
+from bonsai.sweep.observer import Observer
 from bonsai.sweep.prompts import Prompts
-from bonsai.templates.contract import Idea
-from bonsai.templates.template import Template
+from bonsai.templates import Idea, Template
 
 Found = TypeVar("Found")
 Work = tuple[Template, str, Callable[[], object]]  # what is done for an idea of a template
@@ -47,11 +39,11 @@ BASELINE = ""  # the idea under which a template's own steps stand in the ledger
 class Sweep:
     """One sweep in its results folder; `run` starts it or goes on with it."""
 
-    def __init__(self, results: Path, settings: Settings, board: Board) -> None:
+    def __init__(self, results: Path, settings: Settings, observer: Observer) -> None:
         """Prepare a sweep whose results lie in `results`."""
         self.results = results
         self.settings = settings
-        self.board = board
+        self.observer = observer
         self.ledger = Ledger(results / "ledger.jsonl")
         self.cancel = threading.Event()
         self._done: dict[tuple[str, str], list[Entry]] = {}
@@ -74,8 +66,8 @@ class Sweep:
                 f"another runner is at work in {self.results}; wait for it, or stop it"
             ) from error
         try:
-            execute.kill_orphans()
-            written = self.results / report.FOLDER
+            execution.kill_orphans()
+            written = self.results / REPORT
             for left in (*self.results.glob(".*.tmp"), *written.rglob(".*.tmp")):
                 left.unlink()  # what a killed runner was writing
             self._work()
@@ -94,7 +86,9 @@ class Sweep:
         if self.settings.model is not None:
             live = LiveModel(self.settings.model, api_base=self.settings.api_base)
             if not live.price_is_known:
-                self.board.say(f"the price of {live.model} is unknown: tokens are counted, not $")
+                self.observer.say(
+                    f"the price of {live.model} is unknown: tokens are counted, not $"
+                )
         edit_format = self.settings.edit_format if self.settings.agent == "aider" else None
         templates = []
         for template, ideas in self.settings.templates():
@@ -102,10 +96,10 @@ class Sweep:
             templates.append((template, left))
             metric = template.scorer.metrics[template.scorer.primary]
             for name in (BASELINE, *(idea.Name for idea in left)):
-                self.board.add(template.name, name, template.scorer.primary, metric.better)
-            self.board.done_before += len(ideas) - len(left)
+                self.observer.add(template.name, name, template.scorer.primary, metric.better)
+            self.observer.done_before += len(ideas) - len(left)
         if entries:
-            self.board.recall(entries)
+            self.observer.recall(entries)
         if any(item.ideas for item in self.settings.assignments) and not any(
             left for _, left in templates
         ):
@@ -116,8 +110,13 @@ class Sweep:
         if self.settings.executor == "local":  # other machines decide for themselves
             why_no_walls = sandbox.choose(self.settings.sandbox)
         if why_no_walls:
-            self.board.say(f"warning: {why_no_walls}")
-        executor = make_executor(self.settings, self.results, self.board.say)
+            self.observer.say(f"warning: {why_no_walls}")
+        settings = self.settings
+        executor = make_executor(
+            settings.executor, threads=settings.threads, gpus_per_run=settings.gpus_per_run,
+            sandbox=settings.sandbox, address=settings.address, slurm=settings.slurm,
+            jobs=self.results / "jobs", say=self.observer.say,
+        )  # fmt: skip
         self.machine = Machine(
             self.settings.threads, self.cancel, walls=why_no_walls is None,
             limits=self.settings.limits, executor=executor,
@@ -128,17 +127,18 @@ class Sweep:
             idea=self.settings.idea_budget,
             entries=entries,
             seconds_before=self.ledger.seconds_at_work,
-            on_entry=self.board.entry,
+            on_entry=self.observer.entry,
         )
 
-        self._refresher = Refresher(self.results, self.board.say)
+        self._refresher = Refresher(self.results, self.observer.say)
         with (
-            closing(executor), Gateway(live, self._books) as gateway, self.board, self._refresher,
+            closing(executor), Gateway(live, self._books) as gateway, self.observer,
+            self._refresher,
         ):  # fmt: skip
 
             def after(loop: BaselineLoop, ideas: list[Idea], baseline: Baseline) -> Iterator[Work]:
                 template = loop.template
-                bench = Bench(
+                context = Context(
                     template=template,
                     settings=self.settings,
                     data=loop.data,
@@ -156,7 +156,7 @@ class Sweep:
                 if self.settings.confirm_seeds:  # meanwhile ideas are worked on
                     yield template, BASELINE, partial(loop.fresh, 0)
                 for idea in ideas:
-                    yield template, idea.Name, self._idea_loop(bench, idea).run
+                    yield template, idea.Name, self._idea_loop(context, idea).run
 
             self._work_side_by_side(templates, after)
 
@@ -194,17 +194,19 @@ class Sweep:
 
     def _baseline_loop(self, template: Template) -> BaselineLoop:
         name = template.name
-        machine = replace(self.machine, on_line=lambda text: self.board.line(name, BASELINE, text))
+        machine = replace(
+            self.machine, on_line=lambda text: self.observer.line(name, BASELINE, text)
+        )
         journal = self._journal(name, BASELINE, lambda last: None)
         return BaselineLoop(template, self.settings, self.results / name, journal, machine)
 
-    def _idea_loop(self, bench: Bench, idea: Idea) -> IdeaLoop:
-        name = bench.template.name
+    def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop:
+        name = context.template.name
         return IdeaLoop(
-            bench,
+            context,
             idea,
             lambda on_live: self._journal(name, idea.Name, on_live),
-            lambda text: self.board.line(name, idea.Name, text),
+            lambda text: self.observer.line(name, idea.Name, text),
         )
 
     def _journal(
@@ -216,13 +218,13 @@ class Sweep:
             idea,
             self._done.get((template, idea), []),
             on_live=on_live,
-            on_step=lambda step: self.board.step(template, idea, step),
+            on_step=lambda step: self.observer.step(template, idea, step),
             on_entry=self._take,
         )
 
     def _take(self, entry: Entry) -> None:
         self._books.take(entry)
-        self.board.entry(entry)
+        self.observer.entry(entry)
         if self._refresher and entry.step in NEWS:
             self._refresher.poke()
 
@@ -232,7 +234,7 @@ class Sweep:
             return None
         try:
             return work()
-        except execute.Cancelled:
+        except execution.Cancelled:
             return None
         except DiskFull:
             raise
@@ -247,5 +249,5 @@ class Sweep:
                 ok=False,
                 message=f"{type(error).__name__}: {error}",
             )
-            self.board.entry(entry)
+            self.observer.entry(entry)
             return None

@@ -1,1 +1,33 @@
-"""Template folders: where they are, what they hold, their files' shapes, a new one."""
+"""Template folders: where they are, what they hold, the shapes of their files, and new ones.
+
+`contract` has a shape for every file that crosses a border, and reads each with errors that are
+sentences; `new` writes a template to start from.
+"""
+
+from bonsai.templates import contract, new
+from bonsai.templates.contract import Claim, Claims, History, Idea, Limits, read_ideas
+from bonsai.templates.template import (
+    EDITABLE,
+    HOME,
+    LEFT_OUT,
+    Template,
+    find_templates,
+    templates_folder,
+)
+
+__all__ = [
+    "EDITABLE",
+    "HOME",
+    "LEFT_OUT",
+    "Claim",
+    "Claims",
+    "History",
+    "Idea",
+    "Limits",
+    "Template",
+    "contract",
+    "find_templates",
+    "new",
+    "read_ideas",
+    "templates_folder",
+]

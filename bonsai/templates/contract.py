@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 
 Rating = Annotated[int, Field(ge=1, le=10)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

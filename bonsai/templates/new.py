@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 
 SCAFFOLD = Path(__file__).resolve().parent / "scaffold"
 PLACEHOLDER = "NAME_OF_TEMPLATE"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.kit.errors import KitError
 from bonsai.kit.scoring import Scorer, load_scorer
 from bonsai.templates import contract
@@ -81,7 +81,7 @@ def templates_folder() -> Path:
     return here if here.is_dir() else HOME / "templates"
 
 
-def find(names: list[str] | None = None) -> list[Template]:
+def find_templates(names: list[str] | None = None) -> list[Template]:
     """The templates of these names or paths; without names, all that there are.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bonsai.cli.app import app
+from bonsai.cli import app
 from tests import sweeps
 
 COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "report", "plot")

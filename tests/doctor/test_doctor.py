@@ -21,7 +21,7 @@ from bonsai.doctor import code, examination, files, machine, pack, paper
 from bonsai.doctor.finding import Finding
 from bonsai.doctor.subject import PlotTrial, Subject, Trial
 from bonsai.evaluation.scores import Scores
-from bonsai.execution.program import Execution
+from bonsai.execution.execute import Execution
 from bonsai.templates.new import create
 from bonsai.templates.template import Template
 

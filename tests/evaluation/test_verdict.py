@@ -18,9 +18,9 @@ from bonsai.evaluation.verdict import (
     Word,
     compare,
     holm,
+    interim_analyses,
     is_worth_more,
     judge,
-    looks,
     seeds_to_decide,
     sign_flip_p,
     weigh,
@@ -40,8 +40,8 @@ def claim_of(smallest_effect: float) -> Claim:
     return LARGER.model_copy(update={"smallest_effect": smallest_effect})
 
 
-def verdict_on(gains: Sequence[float], claim: Claim = LARGER, planned_looks: int = 1) -> Verdict:
-    comparison = compare(gains, np.zeros(len(gains)), planned_looks)
+def verdict_on(gains: Sequence[float], claim: Claim = LARGER, planned_analyses: int = 1) -> Verdict:
+    comparison = compare(gains, np.zeros(len(gains)), planned_analyses)
     return Verdict(claim=claim, comparison=comparison)
 
 
@@ -55,10 +55,10 @@ def word(gains: Sequence[float], claim: Claim = LARGER, others: int = 0) -> Word
 
 
 def test_seeds_are_doubled_from_look_to_look() -> None:
-    assert looks(8, 32) == [8, 16, 32]
-    assert looks(8, 20) == [8, 16, 20]
-    assert looks(8, 8) == looks(8, 4) == [8]
-    assert looks(0, 32) == []
+    assert interim_analyses(8, 32) == [8, 16, 32]
+    assert interim_analyses(8, 20) == [8, 16, 20]
+    assert interim_analyses(8, 8) == interim_analyses(8, 4) == [8]
+    assert interim_analyses(0, 32) == []
 
 
 # --- comparisons ----------------------------------------------------------------------------------
@@ -66,22 +66,22 @@ def test_seeds_are_doubled_from_look_to_look() -> None:
 
 @given(GAINS, GAINS, st.integers(1, 4))
 def test_the_interval_is_scipys_at_the_level_that_is_left_for_each_look(
-    run: list[float], other: list[float], planned_looks: int
+    run: list[float], other: list[float], planned_analyses: int
 ) -> None:
     count = min(len(run), len(other))
     run, other = run[:count], other[:count]
-    found = compare(run, other, planned_looks)
+    found = compare(run, other, planned_analyses)
     differences = np.subtract(run, other)
     assert found.mean == pytest.approx(differences.mean(), abs=1e-9)
     assume(differences.std() > 1e-6)
-    expected = stats.ttest_rel(run, other).confidence_interval(1 - LEVEL / planned_looks)
+    expected = stats.ttest_rel(run, other).confidence_interval(1 - LEVEL / planned_analyses)
     assert found.low == pytest.approx(expected.low, rel=1e-6, abs=1e-9)
     assert found.high == pytest.approx(expected.high, rel=1e-6, abs=1e-9)
 
 
 @given(FEW_GAINS, st.integers(1, 4))
 def test_the_p_value_is_the_larger_of_scipys_t_test_and_its_exact_one_for_each_look(
-    gains: list[float], planned_looks: int
+    gains: list[float], planned_analyses: int
 ) -> None:
     assume(np.std(gains) > 1e-6)
     student, exact = (
@@ -91,8 +91,8 @@ def test_the_p_value_is_the_larger_of_scipys_t_test_and_its_exact_one_for_each_l
             [scipys_sign_flips(gains), scipys_sign_flips(np.negative(gains))],
         )
     )
-    expected = min(1.0, planned_looks * max(student, exact))
-    found = compare(gains, np.zeros(len(gains)), planned_looks)
+    expected = min(1.0, planned_analyses * max(student, exact))
+    found = compare(gains, np.zeros(len(gains)), planned_analyses)
     assert found.p == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
@@ -233,11 +233,11 @@ def test_who_claims_more_is_supported_no_sooner_and_refuted_no_later(
 
 
 @given(GAINS, st.integers(1, 4))
-def test_each_planned_look_is_paid_for(gains: list[float], planned_looks: int) -> None:
+def test_each_planned_look_is_paid_for(gains: list[float], planned_analyses: int) -> None:
     once = weigh(LARGER, compare(gains, np.zeros(len(gains))))
-    often = weigh(LARGER, compare(gains, np.zeros(len(gains)), planned_looks))
-    assert often.better == pytest.approx(min(1.0, planned_looks * once.better))
-    assert often.short == pytest.approx(min(1.0, planned_looks * once.short))
+    often = weigh(LARGER, compare(gains, np.zeros(len(gains)), planned_analyses))
+    assert often.better == pytest.approx(min(1.0, planned_analyses * once.better))
+    assert often.short == pytest.approx(min(1.0, planned_analyses * once.short))
 
 
 # --- how many seeds -------------------------------------------------------------------------------
@@ -245,14 +245,14 @@ def test_each_planned_look_is_paid_for(gains: list[float], planned_looks: int) -
 
 @given(st.floats(0.05, 3), st.integers(1, 20), st.integers(1, 3))
 def test_as_many_seeds_as_are_said_to_decide_do_decide_if_all_stays_as_it_is(
-    gain: float, claims: int, planned_looks: int
+    gain: float, claims: int, planned_analyses: int
 ) -> None:
-    pair = compare([gain + 1, gain - 1], [0.0, 0.0], planned_looks)
+    pair = compare([gain + 1, gain - 1], [0.0, 0.0], planned_analyses)
     needed = seeds_to_decide(LARGER, pair, claims)
     assume(needed is not None and needed <= OUT_OF_REACH)
     student = stats.t.sf(gain / (pair.deviation / np.sqrt(needed)), needed - 1)
-    assert 2 * planned_looks * claims * student < LEVEL
-    assert 2 * planned_looks * claims * 0.5**needed <= LEVEL * (1 + 1e-9)
+    assert 2 * planned_analyses * claims * student < LEVEL
+    assert 2 * planned_analyses * claims * 0.5**needed <= LEVEL * (1 + 1e-9)
 
 
 def test_more_seeds_are_run_only_where_they_may_decide() -> None:
@@ -274,7 +274,7 @@ def test_ideas_that_change_nothing_are_seldom_called_better_or_worse_whatever_is
 ):
     """The most impatient of readers: looks at all times, stops at the first word that he likes."""
     rng = np.random.default_rng(0)
-    sweeps, ideas, counts = 300, 3, looks(4, 16)
+    sweeps, ideas, counts = 300, 3, interim_analyses(4, 16)
     wrong = {"supported": 0, "refuted": 0}
     for _ in range(sweeps):
         baseline = rng.standard_t(3, size=16)

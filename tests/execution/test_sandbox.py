@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from bonsai.base.errors import BonsaiError
-from bonsai.execution import program as execute
-from bonsai.execution import sandbox
-from bonsai.execution.program import Execution, Program
+from bonsai.execution import execute, sandbox
+from bonsai.execution.execute import Execution, Program
 from bonsai.kit import data as kit_data
 
 needs_walls = pytest.mark.skipif(bool(sandbox.problem()), reason="no bubblewrap")

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from bonsai.base.ledger import Ledger
-from bonsai.cli import app as cli
-from bonsai.cli import arguments
+from bonsai.cli import app, arguments
 from bonsai.evaluation import verdict
 from bonsai.ideas import generation as ideas
 from bonsai.ideas import history as earlier
@@ -60,9 +59,7 @@ def _says(name: str = "mirrored_digits", end: str = "", **changes: Any) -> Says:
 def _command(model: FakeModel, out: Path, *options: str) -> Result:
     """`bonsai ideas` for the toy template."""
     live = ("--model", "openai/anything", "--api-base", model.url)
-    return CliRunner().invoke(
-        cli.app, ["ideas", str(sweeps.TOY), "--out", str(out), *live, *options]
-    )
+    return CliRunner().invoke(app, ["ideas", str(sweeps.TOY), "--out", str(out), *live, *options])
 
 
 def _ask(

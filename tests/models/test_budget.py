@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
-from bonsai.cli.app import app
+from bonsai.cli import app
 from bonsai.models.budget import ASKING, SPENT, USEFUL_REPLY, Books, Budget, Spending
+from bonsai.models.exchange import LONG_REPLY, Exhausted
 from bonsai.models.gateway import Gateway, LiveModel, Session
-from bonsai.models.provider import LONG_REPLY, PROMPT_MARGIN, Exhausted
+from bonsai.models.provider import PROMPT_MARGIN
 from bonsai.settings import Settings
 from tests import sweeps
 from tests.fake_model import CUT, HANGS, Fails, FakeModel, Says, Step

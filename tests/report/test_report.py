@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 
 from bonsai import report
 from bonsai.base.ledger import Ledger
-from bonsai.cli.app import app
+from bonsai.cli import app
 from bonsai.evaluation.claims import seal
 from bonsai.evaluation.verdict import Verdict, compare
-from bonsai.report import data, drawing, findings, markdown, refresh, story, words
+from bonsai.report import drawing, findings, markdown, refresh, story, words
+from bonsai.report.shapes import Judged
 from bonsai.report.summary import summarise
 from bonsai.templates.contract import Claim, History
 from tests import reports
@@ -413,10 +414,10 @@ def test_a_metric_is_told_in_four_digits(value: float, said: str) -> None:
 # ------------------------------------------------------------------------------------- figures
 
 
-def _judged(differences: list[float]) -> data.Judged:
+def _judged(differences: list[float]) -> Judged:
     comparison = compare(differences, [0.0] * len(differences))
     claim = Claim(metric="loss", direction="higher")
-    return data.Judged(sentence="x", verdict=Verdict(claim=claim, comparison=comparison))
+    return Judged(sentence="x", verdict=Verdict(claim=claim, comparison=comparison))
 
 
 @given(
@@ -503,7 +504,7 @@ def test_a_report_that_cannot_be_refreshed_is_a_warning_once(
         tried.release()
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(refresh.summary, "summarise", fail)
+    monkeypatch.setattr(refresh, "summarise", fail)
     said: list[str] = []
     with refresh.Refresher(tmp_path, said.append, least_seconds=0.0) as refresher:
         for _ in range(3):

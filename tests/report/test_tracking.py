@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bonsai.base.errors import BonsaiError
 from bonsai.base.ledger import Ledger
-from bonsai.cli.app import app
+from bonsai.cli import app
 from bonsai.evaluation.scores import Scores
 from bonsai.kit.scoring import summarise as summarise_metrics
 from bonsai.report import tracking

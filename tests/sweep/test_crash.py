@@ -15,8 +15,7 @@ import pytest
 from bonsai.base.errors import BonsaiError
 from bonsai.base.files import DiskFull
 from bonsai.base.ledger import Ledger
-from bonsai.execution import processes
-from bonsai.execution import program as execute
+from bonsai.execution import execute, processes
 from bonsai.models import cassette
 from bonsai.sweep.workspace import Workspace
 from bonsai.templates.template import Template

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from bonsai.execution.execute import Execution, Program
 from bonsai.execution.executors.local import LocalExecutor, visible_gpus
-from bonsai.execution.program import Execution, Program
+from bonsai.execution.sandbox import Mode
 
-if TYPE_CHECKING:
-    from bonsai.settings import Settings
-
-__all__ = ["Executor", "LocalExecutor", "make_executor"]
+__all__ = ["Executor", "LocalExecutor", "make_executor", "visible_gpus"]
 
 
 class Executor(Protocol):
@@ -48,29 +46,43 @@ class Executor(Protocol):
         """Give back what was taken to run programs."""
 
 
-def make_executor(settings: Settings, results: Path, say: Callable[[str], None]) -> Executor:
-    """The executor that a sweep was asked to use.
+def make_executor(
+    name: str,
+    *,
+    threads: int,
+    gpus_per_run: float | None,
+    sandbox: Mode,
+    address: str | None,
+    slurm: Mapping[str, str],
+    jobs: Path,
+    say: Callable[[str], None],
+) -> Executor:
+    """The executor of that name.
 
     Args:
-        settings: what the sweep was asked to do.
-        results: its results folder.
+        name: "local", "ray" or "slurm".
+        threads: CPU threads of a program.
+        gpus_per_run: GPUs of a program, or its share of one; None: one, where there are GPUs.
+        sandbox: whether other machines must have walls.
+        address: of the Ray cluster; None: this machine's, or a new one.
+        slurm: options of sbatch.
+        jobs: the folder in which Slurm jobs are handed over.
         say: hears of what the person at the terminal should know.
 
     Raises:
         BonsaiError: what it needs is not installed or not there.
     """
-    if settings.executor == "ray":
+    if name == "ray":
         from bonsai.execution.executors.ray import RayExecutor
 
         return RayExecutor(
-            settings.address, threads=settings.threads, gpus_per_run=settings.gpus_per_run,
-            sandbox=settings.sandbox, say=say,
+            address, threads=threads, gpus_per_run=gpus_per_run, sandbox=sandbox, say=say
         )  # fmt: skip
-    if settings.executor == "slurm":
+    if name == "slurm":
         from bonsai.execution.executors.slurm import SlurmExecutor
 
         return SlurmExecutor(
-            results / "jobs", options=settings.slurm, threads=settings.threads,
-            gpus_per_run=settings.gpus_per_run, sandbox=settings.sandbox, say=say,
+            jobs, options=slurm, threads=threads, gpus_per_run=gpus_per_run, sandbox=sandbox,
+            say=say,
         )  # fmt: skip
-    return LocalExecutor(visible_gpus(), settings.gpus_per_run)
+    return LocalExecutor(visible_gpus(), gpus_per_run)

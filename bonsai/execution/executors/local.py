@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from bonsai.execution import program as execute
-from bonsai.execution.program import Execution, Program
+from bonsai.execution import execute
+from bonsai.execution.execute import Execution, Program
 
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # one of them is there where a GPU is

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.execution import sandbox
+from bonsai.execution.execute import ALLOWED, Cancelled, Execution, cores
 from bonsai.execution.executors.remote import (
     Delivery,
     MachineLost,
@@ -24,7 +25,6 @@ from bonsai.execution.executors.remote import (
     RemoteExecutor,
     work,
 )
-from bonsai.execution.program import ALLOWED, Cancelled, Execution, cores
 
 MISSING = "--executor ray needs the package ray: pip install 'bonsai-experiments[ray]'"
 CONNECT_SECONDS = 5.0

@@ -19,12 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import bonsai
-from bonsai.base.errors import BonsaiError
-from bonsai.base.files import DiskFull, tells_of_full_disk
-from bonsai.execution import program as execute
-from bonsai.execution import sandbox
+from bonsai.base import BonsaiError, DiskFull, tells_of_full_disk
+from bonsai.execution import execute, sandbox
+from bonsai.execution.execute import Execution, Program
 from bonsai.execution.limits import MB, MOST_FILES
-from bonsai.execution.program import Execution, Program
 from bonsai.kit.errors import KitError
 
 MOST_MB = 1000.0  # of a folder that is sent away

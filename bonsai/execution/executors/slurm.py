@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.errors import BonsaiError
+from bonsai.base import BonsaiError
 from bonsai.execution import sandbox
+from bonsai.execution.execute import ALLOWED, Cancelled
 from bonsai.execution.executors.remote import (
     Delivery,
     MachineLost,
@@ -26,7 +27,6 @@ from bonsai.execution.executors.remote import (
     RemoteExecutor,
     work,
 )
-from bonsai.execution.program import ALLOWED, Cancelled
 
 MISSING = "--executor slurm needs the package submitit: pip install 'bonsai-experiments[slurm]'"
 GLANCE_SECONDS = 0.5

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bonsai.base.errors import BonsaiError
-from bonsai.models.agents.protocol import Agent, AgentReply
+from bonsai.base import BonsaiError
+from bonsai.models.agents.protocol import FINISHED, Agent, AgentReply
 
-__all__ = ["Agent", "AgentReply", "make_agent"]
+__all__ = ["FINISHED", "Agent", "AgentReply", "make_agent"]
 
 
 def make_agent(name: str, edit_format: str | None = None, *, loads_now: bool = True) -> Agent:

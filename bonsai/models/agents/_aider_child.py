@@ -22,8 +22,8 @@ from aider import models
 from aider.coders import Coder, base_coder
 from aider.io import InputOutput
 
-from bonsai.base.files import write_atomically
-from bonsai.models.agents.protocol import Attempt, listing
+from bonsai.base import listing, write_atomically
+from bonsai.models.agents.protocol import Attempt
 
 MAX_REFLECTIONS = 1  # times that aider itself sends a failed edit back; the runner does the rest
 LONGEST_DETAIL = 3000  # characters

@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 import bonsai
-from bonsai.base.errors import BonsaiError
-from bonsai.execution import processes
-from bonsai.execution import program as execute
-from bonsai.execution.limits import Watch
+from bonsai import execution
+from bonsai.base import BonsaiError
+from bonsai.execution import Watch, processes
 from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, observe
-from bonsai.templates.contract import Limits
+from bonsai.templates import Limits
 
 if TYPE_CHECKING:
     from bonsai.models.agents._aider_child import Job
@@ -170,7 +169,7 @@ class AiderServer:
         if self._control is not None:
             return self._control
         if self._home is None:
-            self._home = execute.temporary_folder("aider")
+            self._home = execution.temporary_folder("aider")
             atexit.register(self.stop)
         self._control, theirs = socket.socketpair()
         with theirs, (self._home / "errors.txt").open("wb") as errors:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from bonsai.base import listing
+
 if TYPE_CHECKING:
     from bonsai.models.gateway import Session
 
@@ -96,12 +98,6 @@ def observe(
     if not text.strip():
         return reply(text, "The model's reply was empty.")
     return reply(text, f"The reply changed nothing in {listing(files)}.")
-
-
-def listing(names: Sequence[str], last: str = "and") -> str:
-    """Return names as in a sentence: "a", "a and b", "a, b and c"."""
-    *others, final = names
-    return f"{', '.join(others)} {last} {final}" if others else final
 
 
 def _contents(workspace: Path, files: Sequence[str]) -> dict[str, bytes | None]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import openai
 
-from bonsai.base.files import write_atomically
-from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, listing, observe
+from bonsai.base import listing, write_atomically
+from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, observe
 
 if TYPE_CHECKING:
     from bonsai.models.gateway import Session

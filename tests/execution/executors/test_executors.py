@@ -29,8 +29,8 @@ from hypothesis import strategies as st
 from bonsai import kit, report
 from bonsai.base.errors import BonsaiError
 from bonsai.base.ledger import NO_STEP, Entry, Ledger
-from bonsai.execution import program as execute
-from bonsai.execution import sandbox
+from bonsai.execution import execute, sandbox
+from bonsai.execution.execute import Program
 from bonsai.execution.executors import LocalExecutor, make_executor
 from bonsai.execution.executors.local import visible_gpus
 from bonsai.execution.executors.ray import QUIET, RayExecutor
@@ -44,7 +44,6 @@ from bonsai.execution.executors.remote import (
     work,
 )
 from bonsai.execution.executors.slurm import SlurmExecutor
-from bonsai.execution.program import Program
 from bonsai.kit import data as kit_data
 from bonsai.kit.vision import torchvision
 from bonsai.report import markdown
@@ -318,9 +317,11 @@ def test_a_missing_package_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     chosen = {"ray": "ray", "submitit": "slurm"}[name]
-    asked = Settings(assignments=[], first_fresh_seed=1, executor=chosen)  # type: ignore[arg-type]
     with pytest.raises(BonsaiError) as raised:
-        make_executor(asked, tmp_path, print)
+        make_executor(
+            chosen, threads=1, gpus_per_run=None, sandbox="auto", address=None, slurm={},
+            jobs=tmp_path, say=print,
+        )  # fmt: skip
     assert str(raised.value) == (
         f"--executor {chosen} needs the package {name}: pip install 'bonsai-experiments[{chosen}]'"
     )

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import psutil
 
-from bonsai.base.files import DiskFull, has_room
+from bonsai.base import DiskFull, has_room
 from bonsai.execution import processes, sandbox
 from bonsai.execution.limits import Watch, within
 from bonsai.kit import data as kit_data
-from bonsai.templates.contract import Limits
+from bonsai.templates import Limits
 
 # Nothing else of the runner's environment reaches an experiment: no key, no token, no proxy.
 ALLOWED = (

@@ -14,9 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bonsai.execution import processes, sandbox
-from bonsai.execution import program as execute
-from bonsai.execution.program import Execution, Program
+from bonsai.execution import execute, processes, sandbox
+from bonsai.execution.execute import Execution, Program
 from bonsai.templates.contract import Limits
 
 WALLS = [
@@ -193,7 +192,7 @@ def test_a_daemon_dies_with_the_runner_of_its_run(tmp_path: Path, walls: bool) -
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "code.py").write_text(DAEMON.format(token=token) + "time.sleep(60)")
     runner = (
-        "import pathlib, sys\nfrom bonsai.execution.program import Program, run\n"
+        "import pathlib, sys\nfrom bonsai.execution.execute import Program, run\n"
         f"program = Program(('code.py',), pathlib.Path(sys.argv[1]) / 'work', 99, walls={walls})\n"
         "run(program, program.folder.parent / 'log')"
     )
@@ -295,7 +294,7 @@ def test_what_a_killed_runner_left_behind_is_ended_by_the_next_one(
 ) -> None:
     token = uuid.uuid4().hex
     runner = (
-        "import pathlib, sys\nfrom bonsai.execution.program import Program, run\n"
+        "import pathlib, sys\nfrom bonsai.execution.execute import Program, run\n"
         "here = pathlib.Path(sys.argv[1])\n"
         "code = 'import time; print(1, flush=True); time.sleep(99)'\n"
         f"program = Program(('-c', code, '{token}'), here, 99, walls={walls})\n"

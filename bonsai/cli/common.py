@@ -1,0 +1,71 @@
+"""What all commands share: the application, how errors are told, options that recur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+import bonsai
+from bonsai.base import FULL, BonsaiError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Sweep experiment templates and let a language model mutate them. Every result is "
+    "measured again by the runner, and judged on seeds that the model never saw.",
+    epilog="Start with:  [bold]bonsai run[/bold]  (plays back recorded ideas: no key, no network)",
+)
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def for_people(command: Command) -> Command:
+    """A mistake of the user ends with one sentence and exit code 2, never with a traceback."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except BonsaiError as error:
+            Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            Console(stderr=True).print(Text(f"error: the disk is full: {error}"), soft_wrap=True)
+            raise typer.Exit(2) from None
+
+    return cast(Command, wrapped)
+
+
+Templates = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TEMPLATE]...", help="Names or folders; default: all."),
+]
+Results = Annotated[
+    Path | None,
+    typer.Argument(metavar="[RESULTS]", help="A results folder; default: the newest in results/."),
+]
+Data = Annotated[str | None, typer.Option(help="Data set, e.g. mini; default: the template's own.")]
+Seeds = Annotated[
+    str | None, typer.Option(help="Seeds that the agent works with, e.g. 0,1,2 or 0-4.")
+]
+Dollars = Annotated[float | None, typer.Option(min=0.0, help="Most dollars for the model.")]
+Tokens = Annotated[int | None, typer.Option(min=0, help="Most tokens to and from it.")]
+Hours = Annotated[float | None, typer.Option(min=0.0, help="Hours until nothing new is begun.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"bonsai {bonsai.__version__}")
+        raise typer.Exit

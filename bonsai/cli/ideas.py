@@ -1,0 +1,86 @@
+"""The command that has new ideas proposed: ideas."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bonsai.base import BonsaiError
+from bonsai.cli.common import (
+    Dollars,
+    Tokens,
+    app,
+    for_people,
+)
+
+
+@app.command("ideas")
+@for_people
+def propose_ideas(
+    template: Annotated[str, typer.Argument(help="Name or folder of a template.")],
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="Ideas wanted.")] = 5,
+    model: Annotated[str | None, typer.Option(help="Any litellm model string.")] = None,
+    api_base: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
+    ] = None,
+    reflections: Annotated[
+        int, typer.Option(min=0, help="Rounds in which the model thinks an idea over.")
+    ] = 3,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="Results to learn from; may be repeated. Default: all in results/."),
+    ] = None,
+    literature: Annotated[
+        bool, typer.Option("--literature", help="Search OpenAlex or Semantic Scholar for papers.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; default: ideas/<template>-<date and time>.json.")
+    ] = None,
+    budget_usd: Dollars = None,
+    budget_tokens: Tokens = None,
+) -> None:
+    """Have a model propose new ideas for a template, in a file that `run --ideas` takes.
+
+    It is told the template's code, its baseline, the ideas that exist and what came of them.
+    Proposals that repeat one of those, or that cannot be used, are rejected.
+
+    Examples:
+      bonsai ideas fashion_mnist -n 5 --model gpt-4o --budget-usd 1
+
+      bonsai ideas cell_division --model openai/qwen2.5-coder --api-base http://localhost:8000/v1
+
+      bonsai ideas fashion_mnist --model gpt-4o --literature --results results/2026-11-21_10-00-00
+    """
+    from bonsai.ideas import Literature, next_command, propose, results_folders
+    from bonsai.models import Budget, LiveModel
+    from bonsai.templates import find_templates
+
+    if model is None:
+        raise BonsaiError("ideas are proposed by a model; name one with --model, e.g. gpt-4o")
+    live = LiveModel(model, api_base)
+    if budget_usd is not None and not live.price_is_known:
+        raise BonsaiError(
+            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
+            "give --budget-tokens instead"
+        )
+    subject = find_templates([template])[0]
+    name = f"{subject.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
+    proposals = propose(
+        subject, number, live, out or Path("ideas") / name,
+        budget=Budget(usd=budget_usd, tokens=budget_tokens), reflections=reflections,
+        results=results_folders(results or []),
+        search=Literature() if literature else None, say=typer.echo,
+    )  # fmt: skip
+    for line in proposals.report():
+        typer.echo(line)
+    if proposals.accepted:
+        typer.echo(f"{proposals.out}\nNext: {next_command(template, proposals.out, live)}")
+    if proposals.stopped:
+        raise typer.Exit(130)
+    if not proposals.accepted:
+        raise BonsaiError(f"no idea was accepted: {proposals.why_ended}")

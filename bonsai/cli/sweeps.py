@@ -1,0 +1,261 @@
+"""Commands that sweep: run, resume."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bonsai.base import BonsaiError
+from bonsai.cli import arguments
+from bonsai.cli.common import (
+    Data,
+    Dollars,
+    Hours,
+    Results,
+    Seeds,
+    Templates,
+    Tokens,
+    app,
+    for_people,
+)
+
+
+class AgentName(str, Enum):
+    """Who edits the files."""
+
+    aider = "aider"
+    rewrite = "rewrite"
+
+
+class EditFormat(str, Enum):
+    """How a model writes its edits."""
+
+    diff = "diff"
+    whole = "whole"
+
+
+class ExecutorName(str, Enum):
+    """Where programs run."""
+
+    local = "local"
+    ray = "ray"
+    slurm = "slurm"
+
+
+class SandboxMode(str, Enum):
+    """Whether programs run within bubblewrap."""
+
+    auto = "auto"
+    require = "require"
+    off = "off"
+
+
+class TrackerName(str, Enum):
+    """Where finished runs are logged as well."""
+
+    mlflow = "mlflow"
+    tensorboard = "tensorboard"
+
+
+@app.command()
+@for_people
+def run(
+    templates: Templates = None,
+    ideas: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Names of seed ideas (comma-separated), or a file of ideas; may be repeated."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Any litellm model string; without one, cassettes are played back."),
+    ] = None,
+    api_base: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
+    ] = None,
+    agent: Annotated[
+        AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")
+    ] = AgentName.aider,
+    edit_format: Annotated[
+        EditFormat, typer.Option(help="How aider's model writes edits.")
+    ] = EditFormat.diff,
+    max_runs: Annotated[int, typer.Option(min=1, help="Finished runs per idea.")] = 5,
+    max_tries: Annotated[
+        int, typer.Option(min=1, help="Failures in a row before an idea is given up.")
+    ] = 4,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ideas side by side; default: 1, on Ray as many as have room."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of a run; default: cores / workers, on a cluster 1."),
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="GPUs of a run, e.g. 0.5; default: 1 where there are GPUs."),
+    ] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="Where experiments run.")
+    ] = ExecutorName.local,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; default: the one this machine belongs to."),
+    ] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of sbatch, e.g. partition=gpu; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
+    ] = None,
+    data: Data = None,
+    seeds: Seeds = None,
+    confirm_seeds: Annotated[
+        int, typer.Option(min=0, max=40, help="Fresh seeds for a first verdict; 0: no verdict.")
+    ] = 8,
+    max_confirm_seeds: Annotated[
+        int, typer.Option(min=0, max=40, help="Most of them, while it is undecided.")
+    ] = 32,
+    budget_usd: Dollars = None,
+    budget_tokens: Tokens = None,
+    budget_hours: Hours = None,
+    idea_budget_usd: Dollars = None,
+    idea_budget_tokens: Tokens = None,
+    idea_budget_hours: Hours = None,
+    sandbox: Annotated[
+        SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
+    ] = SandboxMode.auto,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
+    ] = None,
+    track: Annotated[
+        list[TrackerName] | None,
+        typer.Option(help="Log finished runs there as well; may be repeated."),
+    ] = None,
+) -> None:
+    """Sweep: build baselines, let the agent work on every idea, measure, judge, draw.
+
+    Examples:
+      bonsai run                                         recorded ideas, no key, no network
+
+      bonsai run fashion_mnist --data mini --workers 2
+
+      bonsai run fashion_mnist --model gpt-4o --ideas lateral_inhibition --budget-usd 2
+
+      bonsai run --model openai/qwen2.5-coder --api-base http://localhost:8000/v1 --agent rewrite
+
+      bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
+
+      bonsai run --model gpt-4o --executor ray --address head-node:6379
+    """
+    from bonsai.models import Budget, LiveModel
+    from bonsai.settings import Assignment, Settings
+    from bonsai.templates import find_templates
+
+    if model is None and api_base is not None:
+        raise BonsaiError(
+            "--api-base is given without --model; name the model that the service offers"
+        )
+    if model is None and (agent is not AgentName.aider or edit_format is not EditFormat.diff):
+        raise BonsaiError("cassettes hold aider's diffs; --agent and --edit-format need --model")
+    in_dollars = budget_usd is not None or idea_budget_usd is not None
+    if model is not None and in_dollars and not LiveModel(model, api_base).price_is_known:
+        raise BonsaiError(
+            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
+            "give --budget-tokens or --idea-budget-tokens instead"
+        )
+    chosen = arguments.choose_ideas(
+        find_templates(templates), ideas or [], live=model is not None, named=bool(templates)
+    )
+    settings = Settings(
+        assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
+        model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
+        max_runs=max_runs, max_tries=max_tries, data=data, seeds=arguments.parse_seeds(seeds),
+        **arguments.parse_machines(
+            executor.value, workers, threads, gpus_per_run, address, slurm or []
+        ),
+        confirm_seeds=confirm_seeds, max_confirm_seeds=max_confirm_seeds,
+        sandbox=sandbox.value, limits=arguments.parse_limits(limit or []),
+        budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=budget_hours),
+        idea_budget=Budget(
+            usd=idea_budget_usd, tokens=idea_budget_tokens, hours=idea_budget_hours
+        ),
+        first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
+        track=list(dict.fromkeys(tracker.value for tracker in track or [])),
+    )  # fmt: skip
+    for template, _ in chosen:
+        if data is not None and data not in template.scorer.datasets:
+            offered = ", ".join(template.scorer.datasets)
+            raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
+    results = (out or arguments.RESULTS / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
+    if (results / "sweep.json").exists():
+        raise BonsaiError(
+            f"{results} holds a sweep already; `bonsai resume {results}` goes on with it"
+        )
+    results.mkdir(parents=True, exist_ok=True)
+    settings.save(results)
+    try:
+        _sweep(results, settings)
+    except BonsaiError:
+        if not (results / "ledger.jsonl").exists():  # not begun: the command can be given again
+            for name in ("sweep.json", ".lock"):
+                (results / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                results.rmdir()
+        raise
+
+
+@app.command()
+@for_people
+def resume(results: Results = None) -> None:
+    """Go on with a sweep where it was, however it ended; nothing finished is done again.
+
+    Example:  bonsai resume results/2026-11-21_10-00-00
+    """
+    from bonsai.settings import Settings
+
+    folder = arguments.results_folder(results)
+    _sweep(folder, Settings.load(folder))
+
+
+def _sweep(results: Path, settings: Any) -> None:
+    from bonsai import report
+    from bonsai.cli.board import Board
+    from bonsai.report import tracking
+    from bonsai.settings import REPORT
+    from bonsai.sweep import Sweep
+
+    tracking.demand(settings.track)
+    board = Board()
+    how = f"model {settings.model}" if settings.model else "cassettes (no model given)"
+    ideas = sum(len(assignment.ideas) for assignment in settings.assignments)
+    board.say(
+        f"{ideas} ideas on {len(settings.assignments)} templates with {how}; results in {results}"
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
+    try:
+        sweep = Sweep(results, settings, board).run()
+    except KeyboardInterrupt:
+        board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
+        sys.stdout.flush()
+        os._exit(130)  # at once: a thread may still be waiting for a model that does not answer
+    board.say("")
+    board.say(report.headline(sweep))
+    if sweep.failures:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
+        board.say(f"what went wrong: {kinds} (see the report)")
+    for kind in settings.track:
+        board.say(tracking.track(sweep, kind))
+    board.say(str(results / REPORT / "index.html"))

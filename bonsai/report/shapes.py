@@ -1,0 +1,260 @@
+"""What a report tells, as plain data with the file and line that each number came from.
+
+The page, `report.md` and `report.json` are three forms of this. Paths are relative to the results
+folder.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel
+
+import bonsai
+from bonsai.evaluation import Check, Verdict, Word
+
+
+class Source(BaseModel):
+    """Where numbers came from.
+
+    Attributes:
+        file: a file in the results folder.
+        line: a line of it, from 1; None: the whole file.
+    """
+
+    file: str
+    line: int | None = None
+
+
+class Run(BaseModel):
+    """A finished run, on the agent's seeds or on fresh ones.
+
+    Attributes:
+        name: `run_1`.
+        dataset: the data set's name.
+        seeds: the seeds, in the order of `per_seed`.
+        means: of each metric.
+        stderrs: of these means; None with one seed.
+        per_seed: the primary metric's and the claimed metrics' values.
+        seconds: how long it took; None where that is not known.
+        where: what it was kept within.
+        checks: what was checked of it.
+        sources: the ledger's lines, then result files that are there.
+    """
+
+    name: str
+    dataset: str
+    seeds: list[int]
+    means: dict[str, float]
+    stderrs: dict[str, float | None]
+    per_seed: dict[str, list[float]]
+    seconds: float | None = None
+    where: str = ""
+    checks: list[Check] = []
+    sources: list[Source] = []
+
+
+class Judged(BaseModel):
+    """A claim and how it ended.
+
+    Attributes:
+        sentence: the claim in words, without a full stop.
+        verdict: the verdict, with its numbers.
+        seeds: the fresh seeds, in the order of the differences.
+        values: the idea's value on each.
+        others: the value of what it is compared with.
+        unit: of all of them.
+        digits: digits after the point that they are told with.
+        result: the difference and its interval in words; empty where there is none.
+    """
+
+    sentence: str
+    verdict: Verdict
+    seeds: list[int] = []
+    values: list[float] = []
+    others: list[float] = []
+    unit: str = ""
+    digits: int = 2
+    result: str = ""
+
+    @property
+    def doubt(self) -> tuple[float, float]:
+        """Small where the difference is sure: the p-value, then the effect's size among equals."""
+        comparison = self.verdict.comparison
+        if comparison is None or comparison.p is None:
+            return (2.0, 0.0)
+        return (comparison.p, -abs(comparison.effect or 0.0))
+
+
+class Failure(BaseModel):
+    """A step that went wrong, and cost its own try."""
+
+    template: str
+    idea: str
+    step: str
+    kind: str
+    message: str
+    source: Source
+
+
+class IdeaReport(BaseModel):
+    """One idea.
+
+    Attributes:
+        name: its name.
+        title: its title.
+        experiment: what was to be done.
+        page: its page in the report's folder.
+        state: "waiting", "under way" or "done".
+        word: the verdict on its first claim, that the primary metric improves.
+        claims: its claims and their verdicts.
+        seal: hash of the claims as they stood before the first edit.
+        runs: its finished runs on the agent's seeds.
+        fresh: the runs that were repeated on fresh seeds.
+        best_run: the one that a validation metric chose.
+        seeming: what the best run gained on the agent's own seeds; positive is better.
+        failures: steps that went wrong.
+        run_seconds: time that its experiments took.
+        seconds: time that all its steps took.
+        tokens: to and from the model.
+        usd: the money for it; None where a price is not known.
+        ended_by_budget: which budget ended it.
+        sources: its lines in the ledger, first and last.
+    """
+
+    name: str
+    title: str
+    experiment: str
+    page: str
+    state: str
+    word: Word
+    claims: list[Judged]
+    seal: str | None = None
+    runs: list[Run] = []
+    fresh: list[Run] = []
+    best_run: str | None = None
+    seeming: float | None = None
+    failures: list[Failure] = []
+    run_seconds: float = 0.0
+    seconds: float = 0.0
+    tokens: int = 0
+    usd: float | None = 0.0
+    ended_by_budget: str | None = None
+    sources: list[Source] = []
+
+    @property
+    def main(self) -> Judged:
+        """The claim that every idea makes."""
+        return self.claims[0]
+
+    @property
+    def failed_checks(self) -> list[tuple[str, Check]]:
+        """By run, what was checked of it and is not as it should be."""
+        every = [*self.runs, *self.fresh]
+        found = [(run.name, check) for run in every for check in run.checks]
+        return [(run, check) for run, check in found if check.passed is False]
+
+
+class MetricReport(BaseModel):
+    """What a metric is."""
+
+    name: str
+    unit: str
+    better: str | None
+    about: str
+
+
+class Finding(BaseModel):
+    """A sentence that a paper might have printed, and what became of it.
+
+    Attributes:
+        sentence: the finding.
+        idea: the idea that it speaks of; empty: a whole template, or the method.
+        template: the template.
+        word: the verdict on it; None for findings on method, which are counted, not tested.
+        detail: the numbers, in a sentence.
+        page: where the rest stands, in the report's folder.
+    """
+
+    sentence: str
+    idea: str = ""
+    template: str = ""
+    word: Word | None = None
+    detail: str = ""
+    page: str = ""
+
+
+class TemplateReport(BaseModel):
+    """One template.
+
+    Attributes:
+        name: its name.
+        primary: the metric that ideas are judged by.
+        metrics: all that its scorer knows.
+        digits: digits after the point that differences are told with.
+        baseline: on the agent's seeds; None if it gave no result.
+        fresh: on fresh seeds.
+        problem: why there is no baseline; empty if there is.
+        ideas: the ideas, as they were asked for.
+        findings: in words.
+        figures: pictures in the report's folder.
+    """
+
+    name: str
+    primary: MetricReport
+    metrics: dict[str, MetricReport]
+    digits: int
+    baseline: Run | None
+    fresh: Run | None
+    problem: str = ""
+    ideas: list[IdeaReport]
+    findings: list[Finding] = []
+    figures: list[str] = []
+
+    def surest(self, count: int) -> list[IdeaReport]:
+        """Of many ideas those with the least doubt, in their own order; of few ideas all."""
+        if len(self.ideas) <= count:
+            return list(self.ideas)
+        chosen = {id(idea) for idea in sorted(self.ideas, key=lambda each: each.main.doubt)[:count]}
+        return [idea for idea in self.ideas if id(idea) in chosen]
+
+    def best_first(self, ideas: list[IdeaReport]) -> list[IdeaReport]:
+        """The largest gain first; ideas without a comparison last."""
+        sign = -1.0 if self.primary.better == "lower" else 1.0
+
+        def place(idea: IdeaReport) -> float:
+            comparison = idea.main.verdict.comparison
+            return math.inf if comparison is None else -sign * comparison.mean
+
+        return sorted(ideas, key=place)
+
+
+class Report(BaseModel):
+    """A whole sweep."""
+
+    bonsai: str = bonsai.__version__
+    question: str
+    answer: str
+    finished: bool
+    written: float
+    began: float | None
+    ended: float | None
+    ideas_done: int
+    model: str | None
+    looks: list[int]
+    templates: list[TemplateReport]
+    findings: list[Finding]
+    runs: int
+    tokens: int
+    usd: float
+    unpriced: int
+    failures: list[Failure]
+    failure_kinds: dict[str, int]
+    figures: list[str] = []
+    settings: Source = Source(file="sweep.json")
+    ledger: Source = Source(file="ledger.jsonl")
+
+    @property
+    def ideas(self) -> list[tuple[TemplateReport, IdeaReport]]:
+        """All ideas of all templates."""
+        return [(template, idea) for template in self.templates for idea in template.ideas]
