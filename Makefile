@@ -32,6 +32,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/cell_division_speed.py
 	$(BIN)/python benchmarks/fine_pruning_speed.py
 	$(BIN)/python benchmarks/novelty.py
+	$(BIN)/python benchmarks/startup.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -18,6 +18,7 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "fine_pruning"
 sys.path.insert(0, str(TEMPLATE))
 sys.dont_write_bytecode = True
 
+import base_networks  # noqa: E402
 import compact  # noqa: E402
 import experiment  # noqa: E402
 import networks  # noqa: E402
@@ -59,7 +60,7 @@ def main() -> None:
     people = sources.load(parser.parse_args().data)
     config = experiment.Config()
     count = config.images
-    model = networks.base_network("cnn", people, 0)
+    model = base_networks.base_network("cnn", people, 0)
     users = people.users(0, "subset")
     truth = torch.from_numpy(people.truth(0, "subset")["test"])
     layers = networks.prunable(model, output=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bonsai.base import BonsaiError
-from bonsai.settings import REPORT
-from bonsai.templates import Idea, read_ideas
+
+if TYPE_CHECKING:
+    from bonsai.templates import Idea
 
 RESULTS = Path("results")
 
@@ -22,6 +23,8 @@ def choose_ideas(
         BonsaiError: an idea is unknown, claims what cannot be judged, or nothing is left to do.
     """
     from bonsai.evaluation import claims
+    from bonsai.settings import REPORT
+    from bonsai.templates import read_ideas
 
     files = [Path(item) for item in wanted if item.endswith(".json")]
     names = [

@@ -41,13 +41,11 @@ def list_templates(
     found = find_templates(templates)
     for template in found:
         recorded = [idea.Name for idea in template.ideas if template.cassette(idea.Name)]
-        metric = template.scorer.metrics[template.scorer.primary]
-        unit = f" ({metric.unit})" if metric.unit else ""
         table.add_row(
             template.name,
             str(len(template.ideas)),
             str(len(recorded)),
-            f"{template.scorer.primary}{unit}",
+            template.judged_by,
         )
         if ideas:
             for idea in template.ideas:

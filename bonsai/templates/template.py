@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bonsai.base import BonsaiError
-from bonsai.kit.errors import KitError
-from bonsai.kit.scoring import Scorer, load_scorer
+
+if TYPE_CHECKING:
+    from bonsai.kit.scoring import Scorer
 from bonsai.templates import contract
 
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
@@ -45,10 +48,24 @@ class Template:
     @cached_property
     def scorer(self) -> Scorer:
         """Its frozen `score.py`."""
+        # Here, because it takes long to load.
+        from bonsai.kit.errors import KitError
+        from bonsai.kit.scoring import load_scorer
+
         try:
             return load_scorer(self.folder / "score.py")
         except KitError as error:
             raise BonsaiError(str(error)) from error
+
+    @property
+    def judged_by(self) -> str:
+        """The metric by which ideas are judged and its unit, for people.
+
+        Read from the text of `score.py` where it is plain: what that imports can take seconds.
+        """
+        return _first_metric(self.folder / "score.py") or _told(
+            self.scorer.primary, self.scorer.metrics[self.scorer.primary].unit
+        )
 
     def cassette(self, idea: str) -> Path | None:
         """The folder of played-back replies for an idea, where there is one."""
@@ -73,6 +90,37 @@ class Template:
             if path.name != "plot.py":
                 digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
+
+
+def _first_metric(path: Path) -> str | None:
+    """The first entry of `METRICS = {"name": Metric(unit, ...), ...}`; None if it is not plain."""
+    try:
+        statements = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return None
+    values = {
+        target.id: statement.value
+        for statement in statements
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    metrics = values.get("METRICS")
+    match metrics:
+        case ast.Dict(keys=[ast.Constant(value=str(name)), *_], values=[ast.Call() as call, *_]):
+            named = [word.value for word in call.keywords if word.arg == "unit"]
+            match next(iter([*call.args, *named]), None):
+                case ast.Constant(value=str(unit)):
+                    return _told(name, unit)
+                case ast.Name(id=constant):
+                    unit_value = values.get(constant)
+                    if isinstance(unit_value, ast.Constant):
+                        return _told(name, str(unit_value.value))
+    return None
+
+
+def _told(metric: str, unit: str) -> str:
+    return f"{metric} ({unit})" if unit else metric
 
 
 def templates_folder() -> Path:

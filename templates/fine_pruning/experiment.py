@@ -15,7 +15,8 @@ from functools import lru_cache, partial
 
 import peers
 import torch
-from networks import RESNETS, base_network, logits, observe, prunable, restandardise
+from base_networks import RESNETS, base_network
+from networks import logits, observe, prunable, restandardise
 from protocol import ABSENT_SHARE, Arms, arms_with_labels, costs, in_parallel, percent
 from torch import nn
 from users import CONDITIONS

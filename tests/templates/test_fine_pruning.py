@@ -22,7 +22,7 @@ from bonsai.kit.data import SCORED_BY_RUNNER, publish
 from bonsai.kit.vision import torchvision
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "templates" / "fine_pruning"
-OWN = ("users", "sources", "networks", "peers", "compact", "protocol", "score", "experiment")
+OWN = ("users", "sources", "networks", "base_networks", "peers", "compact", "protocol", "score", "experiment")
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -40,8 +40,8 @@ def _modules() -> dict[str, ModuleType]:
 
 
 M = _modules()
-E, N, U, P, C, S = (M[name] for name in ("experiment", "networks", "users", "peers", "compact",
-                                         "score"))  # fmt: skip
+E, N, B, U, P, C, S = (M[name] for name in ("experiment", "networks", "base_networks", "users",
+                                            "peers", "compact", "score"))  # fmt: skip
 USERS, IMAGES = 4, 12
 
 
@@ -62,7 +62,7 @@ def model(request: pytest.FixtureRequest) -> torch.nn.Module:
 def network(kind: str) -> torch.nn.Module:
     torch.manual_seed(3)
     widths = [4, 6, 8, 10] if kind == "cnn" else [12, 8]
-    made = N.small_network(kind, (1, 12, 12), 5, widths).double().eval().requires_grad_(False)
+    made = B.small_network(kind, (1, 12, 12), 5, widths).double().eval().requires_grad_(False)
     for _, norm in N.norms(made):
         for tensor in (norm.weight, norm.running_var):
             tensor.uniform_(0.5, 1.5)
@@ -227,7 +227,7 @@ def test_silenced_units_and_removed_units_answer_alike(
 
 
 def test_unit_sparsity_is_as_near_as_whole_units_allow() -> None:
-    net = N.small_network("cnn", (1, 28, 28), 10, list(N.SMALL["cnn"]))
+    net = B.small_network("cnn", (1, 28, 28), 10, list(B.SMALL["cnn"]))
     layers = N.prunable(net, output=False)
     total = sum(layer.matrix.numel() for layer in layers)
     for sparsity in E.Config().grid:
@@ -435,7 +435,7 @@ class Untouchable:
 
 
 def test_no_label_reaches_a_label_free_arm(people: Any) -> None:
-    net = N.base_network("mlp", people, 0)
+    net = B.base_network("mlp", people, 0)
     users = replace(people.users(0, "subset"), labels=Untouchable())
     arms = M["protocol"].Arms(net, users, people.sizes)
     config = E.Config(images=20, image_counts=(10,), grid=(0.5, 0.7), stop_grid=(0.5,))
@@ -453,7 +453,7 @@ def test_a_base_network_is_kept_read_again_and_trained_where_nothing_can_be_kept
     people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BONSAI_DATA", str(tmp_path))
-    first = N.base_network("mlp", people, 5).state_dict()
+    first = B.base_network("mlp", people, 5).state_dict()
     (kept,) = (tmp_path / "fine_pruning").glob("*.npz")
 
     def never(*_: object) -> None:
@@ -461,31 +461,31 @@ def test_a_base_network_is_kept_read_again_and_trained_where_nothing_can_be_kept
 
     with monkeypatch.context() as patch:
         patch.setattr(N, "_train", never)
-        again = N.base_network("mlp", people, 5).state_dict()
+        again = B.base_network("mlp", people, 5).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
 
     with np.load(kept) as file:
         arrays = dict(file)
     np.savez(kept, **{**arrays, "1.weight": arrays["1.weight"][:5]})  # another shape
-    assert torch.equal(N.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
+    assert torch.equal(B.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
     np.savez(kept, **{**arrays, "1.weight": np.array([{"a": 1}], dtype=object)})  # pickled
-    assert torch.equal(N.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
+    assert torch.equal(B.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
     kept.write_bytes(b"broken")
-    assert torch.equal(N.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
+    assert torch.equal(B.base_network("mlp", people, 5).state_dict()["1.weight"], first["1.weight"])
 
     nowhere = tmp_path / "file"
     nowhere.write_text("")  # a folder cannot be made below a file, not even by root
     monkeypatch.setenv("BONSAI_DATA", str(nowhere))
-    fresh = N.base_network("mlp", people, 5).state_dict()
+    fresh = B.base_network("mlp", people, 5).state_dict()
     assert torch.equal(fresh["1.weight"], first["1.weight"]), "training is a function of the seed"
     assert "base network not kept" in capsys.readouterr().out
 
 
 def test_a_smaller_network_from_scratch_has_the_weights_that_are_left() -> None:
-    for kind in N.SMALL:
-        full = N.small_network(kind, (1, 28, 28), 10, list(N.SMALL[kind]))
-        widths = N.slimmer(kind, (1, 28, 28), 10, 0.3)
-        small = N.small_network(kind, (1, 28, 28), 10, widths)
+    for kind in B.SMALL:
+        full = B.small_network(kind, (1, 28, 28), 10, list(B.SMALL[kind]))
+        widths = B.slimmer(kind, (1, 28, 28), 10, 0.3)
+        small = B.small_network(kind, (1, 28, 28), 10, widths)
         count = [sum(layer.matrix.numel() for layer in N.prunable(net)) for net in (full, small)]
         assert 0.25 < count[1] / count[0] < 0.35
 
@@ -538,13 +538,13 @@ def test_resnet50_has_its_layers_and_names_of_classes_are_checked(
 ) -> None:
     models = torchvision().models
     monkeypatch.setattr(models, "get_model", lambda name, weights: getattr(models, name)())
-    net = N.pretrained("resnet50", ("goldfish", "Great_White_Shark")).eval()
+    net = B.pretrained("resnet50", ("goldfish", "Great_White_Shark")).eval()
     assert net(torch.rand(1, 3, 32, 32)).shape == (1, 2)
     layers = N.prunable(net)
     assert len(layers) == 54
     assert [layer.norm is None for layer in layers].count(True) == 1, "the output layer alone"
     with pytest.raises(kit.KitError, match="no class 'cat'"):
-        N.pretrained("resnet50", ("cat", "goldfish"))
+        B.pretrained("resnet50", ("cat", "goldfish"))
 
 
 def test_weights_that_cannot_be_fetched_say_where_to_put_them(
@@ -555,7 +555,7 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(
 
     monkeypatch.setattr(torchvision().models, "get_model", offline)
     with pytest.raises(kit.KitError, match=r"put resnet18-.*\.pth into"):
-        N.pretrained("resnet18", ("goldfish", "tench"))
+        B.pretrained("resnet18", ("goldfish", "tench"))
 
 
 def test_cifar10_comes_in_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -604,7 +604,7 @@ def test_spoken_words_become_spectrograms(tmp_path: Path, monkeypatch: pytest.Mo
         for word in M["sources"].WORDS
     ]
     assert bands == sorted(bands), "a higher tone lies in a higher band"
-    assert N.base_network("cnn", people, 0)(people.base_images[:2].float()).shape == (2, 10)
+    assert B.base_network("cnn", people, 0)(people.base_images[:2].float()).shape == (2, 10)
 
 
 def test_data_that_is_not_there_says_what_to_do(
