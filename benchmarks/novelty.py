@@ -1,8 +1,8 @@
 """Can the likeness of texts tell a repeated idea from a new one? What the threshold rests on.
 
 What must pass: every shipped idea, compared with all the others, which were written to differ. What
-must be found: paraphrases of shipped ideas (`tests/paraphrases.json`), compared with the shipped
-ones. Both as in use: the weights of words are learned from the ideas that are there, never from the
+must be found: paraphrases of shipped ideas (`tests/ideas/paraphrases.json`), compared with the
+shipped ones. Both as in use: the weights of words are learned from the ideas that are there, never from the
 one in question. The first table ranks representations by the area under the ROC curve (AUC), of the
 similarity of each paraphrase to its original against that of each shipped idea to its nearest
 neighbour; its 95 % interval is a bootstrap over both. The second table shows what a threshold does
@@ -33,8 +33,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from bonsai.ideas import history as earlier
-from bonsai.ideas import novelty
+from bonsai.ideas import history, novelty
 from bonsai.templates.contract import Idea, read_ideas
 
 PARAPHRASES = Path(__file__).resolve().parent.parent / "tests" / "ideas" / "paraphrases.json"
@@ -132,7 +131,7 @@ def representations() -> dict[str, Maker]:
 
 def main() -> None:
     """Print both tables."""
-    ideas, paraphrases = earlier.shipped(), read_paraphrases()
+    ideas, paraphrases = history.shipped(), read_paraphrases()
     print(f"{len(ideas)} shipped ideas, {len(paraphrases)} paraphrases\n")
     print(
         f"{'representation':<46}{'AUC':>7}  {'95 % interval':<16}{'nearest':>8}{'recall':>8}"
@@ -182,7 +181,7 @@ def cross_validate(ideas: list[Idea], apart: Array, repeated: Array) -> tuple[in
     Returns:
         New ideas that are rejected, and paraphrases that are missed, over all files.
     """
-    counts = {path: len(read_ideas(path).ideas) for path in earlier.shipped_files()}
+    counts = {path: len(read_ideas(path).ideas) for path in history.shipped_files()}
     origin = np.array([str(path) for path, count in counts.items() for _ in range(count)])
     names = [idea.Name for idea in ideas]
     own = np.array([origin[names.index(original)] for original, _, _ in read_paraphrases()])

@@ -19,8 +19,9 @@ def heed_ctrl_c() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_core(worker_id: str) -> None:
+def own_core() -> None:
     """Processes that test side by side keep to a core each: two that share one wait for ever."""
+    worker_id = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker_id.startswith("gw") and hasattr(os, "sched_setaffinity"):
         usable = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {usable[int(worker_id[2:]) % len(usable)]})

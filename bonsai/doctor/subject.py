@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bonsai.base import BonsaiError
-from bonsai.evaluation import Scores, runs
+from bonsai.evaluation import Machine, Scores, run_experiment, this_machine
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
 from bonsai.templates import Template, contract
@@ -72,9 +72,9 @@ class Subject:
     _copies: int = field(default=0, init=False)
 
     @cached_property
-    def machine(self) -> runs.Machine:
+    def machine(self) -> Machine:
         """What it is run on."""
-        return runs.this_machine(self.threads, self.on_line)
+        return this_machine(self.threads, self.on_line)
 
     @cached_property
     def source(self) -> str:
@@ -222,7 +222,7 @@ class Subject:
         work = self.copy()
         log = work.parent / "smoke"
         try:
-            done = runs.run_experiment(
+            done = run_experiment(
                 self.template,
                 work,
                 work / "run_0",

@@ -19,7 +19,7 @@ from bonsai.evaluation import Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
 from bonsai.models import Books, Gateway, LiveModel, agents
-from bonsai.report import Refresher, SweepSummary, summary
+from bonsai.report import Refresher, SweepSummary, summarise
 from bonsai.settings import REPORT, Settings
 from bonsai.sweep.baseline import Baseline, BaselineLoop
 from bonsai.sweep.context import Context
@@ -71,7 +71,7 @@ class Sweep:
             for left in (*self.results.glob(".*.tmp"), *written.rglob(".*.tmp")):
                 left.unlink()  # what a killed runner was writing
             self._work()
-            sweep = summary.summarise(self.results)
+            sweep = summarise(self.results)
             report.write(sweep)
             return sweep
         finally:

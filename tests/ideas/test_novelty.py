@@ -13,7 +13,7 @@ from bonsai.ideas import history as earlier
 from bonsai.ideas import novelty
 from bonsai.templates.contract import Idea
 
-MEASURED = {"light": 8, "medium": 8, "heavy": 3}  # of 8 each; see bonsai/novelty.py
+MEASURED = {"light": 8, "medium": 8, "heavy": 3}  # of 8 each; see bonsai/ideas/novelty.py
 
 
 @pytest.fixture(scope="module")

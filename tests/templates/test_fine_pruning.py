@@ -22,7 +22,17 @@ from bonsai.kit.data import SCORED_BY_RUNNER, publish
 from bonsai.kit.vision import torchvision
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "templates" / "fine_pruning"
-OWN = ("users", "sources", "networks", "base_networks", "peers", "compact", "protocol", "score", "experiment")
+OWN = (
+    "users",
+    "sources",
+    "networks",
+    "base_networks",
+    "peers",
+    "compact",
+    "protocol",
+    "score",
+    "experiment",
+)
 
 
 def _modules() -> dict[str, ModuleType]:
