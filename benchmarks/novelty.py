@@ -2,11 +2,11 @@
 
 What must pass: every shipped idea, compared with all the others, which were written to differ. What
 must be found: paraphrases of shipped ideas (`tests/ideas/paraphrases.json`), compared with the
-shipped ones. Both as in use: the weights of words are learned from the ideas that are there, never from the
-one in question. The first table ranks representations by the area under the ROC curve (AUC), of the
-similarity of each paraphrase to its original against that of each shipped idea to its nearest
-neighbour; its 95 % interval is a bootstrap over both. The second table shows what a threshold does
-with the representation in use, `bonsai.ideas.novelty`: intervals are Wilson's.
+shipped ones. Both as in use: the weights of words are learned from the ideas that are there, never
+from the one in question. The first table ranks representations by the area under the ROC curve
+(AUC), of the similarity of each paraphrase to its original against that of each shipped idea to its
+nearest neighbour; its 95 % interval is a bootstrap over both. The second table shows what a
+threshold does with the representation in use, `bonsai.ideas.novelty`: intervals are Wilson's.
 
 What came out: plain words are as good as anything that is as simple. Latent semantic analysis (LSA)
 is no surer, within the intervals, and its similarities grow when components are fewer: a threshold

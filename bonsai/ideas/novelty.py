@@ -8,12 +8,12 @@ anew brings words of his own.
 The threshold rests on the 72 shipped ideas, none of which repeats another, and on 24 paraphrases of
 them, written before anything was measured (`tests/ideas/paraphrases.json`). Compared with all
 others, a shipped idea is at most 0.353 like its nearest (`ageing_pays` and
-`synapses_with_a_lifetime`). Of the paraphrases, all 16 with light or medium changes lie between 0.50 and 0.92; of the 8 that tell
-the idea anew in other words, 3 lie above 0.40, and 5 between 0.29 and 0.33, among ideas that are
-different. So 0.38, in the gap, lets every shipped idea pass (0 of 72 called a duplicate, 95 %
-interval 0 to 5 %) and finds 19 of 24 paraphrases (79 %, 60 to 91 %): it finds what is reworded, and
-hardly what is thought anew. Chosen in the same way, but without the file of ideas in question, the
-threshold would have rejected 1 of the 72.
+`synapses_with_a_lifetime`). Of the paraphrases, all 16 with light or medium changes lie between
+0.50 and 0.92; of the 8 that tell the idea anew in other words, 3 lie above 0.40, and 5 between 0.29
+and 0.33, among ideas that are different. So 0.38, in the gap, lets every shipped idea pass (0 of 72
+called a duplicate, 95 % interval 0 to 5 %) and finds 19 of 24 paraphrases (79 %, 60 to 91 %): it
+finds what is reworded, and hardly what is thought anew. Chosen in the same way, but without the
+file of ideas in question, the threshold would have rejected 1 of the 72.
 
 `benchmarks/novelty.py` prints these numbers, and those of other representations: n-grams of letters
 and of two words are no better, nor are counts without the logarithm; latent semantic analysis
