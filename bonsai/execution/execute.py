@@ -209,8 +209,9 @@ def _wait(
         if on_line and (line := _last_line(out)) != last:
             on_line(last := line)
         time.sleep(POLL_SECONDS)
-    # One that ended badly by itself has said why, better than a limit could.
-    return None if process.returncode else watch.output() or watch.breach([])
+    # One that ended badly by itself has said why, better than a limit could; unless what it printed
+    # met the limit of a file's size before anybody had looked.
+    return watch.output() or (None if process.returncode else watch.breach([]))
 
 
 def last_line(text: str) -> str:
