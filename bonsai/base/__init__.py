@@ -3,6 +3,7 @@
 Nothing here knows of experiments or models.
 """
 
+from bonsai.base import untrusted
 from bonsai.base.errors import BonsaiError
 from bonsai.base.files import (
     AMPLE_BYTES,
@@ -27,5 +28,6 @@ __all__ = [
     "has_room",
     "listing",
     "tells_of_full_disk",
+    "untrusted",
     "write_atomically",
 ]

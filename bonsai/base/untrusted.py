@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from bonsai.base.errors import BonsaiError
 
@@ -49,11 +50,8 @@ def read_bytes(path: Path, most: int, *, follow: bool = False) -> bytes:
     Raises:
         Unreadable: it is missing, no regular file, too long, or cannot be read.
     """
-    descriptor = _open(path, follow)
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{path} {_kind(status)}; a file is expected")
+    with open_file(path, follow=follow) as file:
+        status = os.fstat(file.fileno())
         try:
             content = file.read(most + 1) if status.st_size <= most else b""
         except OSError as error:
@@ -76,12 +74,17 @@ def is_file(path: Path) -> bool:
     return False
 
 
-def _open(path: Path, follow: bool) -> int:
+def open_file(path: Path, *, follow: bool = False) -> BinaryIO:
+    """Open a regular file for reading, without ever waiting; errors as in `read_bytes`."""
     try:
         # A device is not even opened: that alone can do something.
         status = path.stat() if follow else path.lstat()
         if stat.S_ISREG(status.st_mode):
-            return os.open(path, _OPEN | (0 if follow else _NOFOLLOW))
+            file = os.fdopen(os.open(path, _OPEN | (0 if follow else _NOFOLLOW)), "rb")
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                return file
+            file.close()  # it was exchanged meanwhile
     except FileNotFoundError:
         raise Unreadable(f"{path} is missing") from None
     except (OSError, ValueError) as error:
@@ -119,7 +122,9 @@ class Found:
     is_folder: bool = False
 
 
-def walk(folder: Path, *, most: int = MOST_FILES, skip: tuple[str, ...] = ()) -> Iterator[Found]:
+def walk(
+    folder: Path, *, most: int = MOST_FILES, skip: tuple[str, ...] = (), git: bool = False
+) -> Iterator[Found]:
     """All that lies in a folder, without following a link, down to `MOST_DEPTH`.
 
     Files and folders that their owner may not read are made readable: their owner is we.
@@ -128,6 +133,7 @@ def walk(folder: Path, *, most: int = MOST_FILES, skip: tuple[str, ...] = ()) ->
         folder: the folder; if it is a link or no folder, that is all that is found.
         most: after so many things the walk ends, with one more whose problem says so.
         skip: names that are passed over, with all below them.
+        git: whether the folder may be a repository: names that git obeys are no problem then.
     """
     count = 0
     todo = [("", str(folder), 0)]
@@ -159,7 +165,9 @@ def walk(folder: Path, *, most: int = MOST_FILES, skip: tuple[str, ...] = ()) ->
                     return
                 status = entry.stat(follow_symlinks=False)
                 is_folder = stat.S_ISDIR(status.st_mode)
-                problem = _problem(name, status, depth)
+                problem = None
+                if not (git and entry.name in NAMES_OF_GIT):
+                    problem = _problem(name, status, depth)
                 if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IRUSR:
                     with contextlib.suppress(OSError):
                         os.chmod(entry.name, 0o600, dir_fd=descriptor)

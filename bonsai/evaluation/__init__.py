@@ -4,7 +4,7 @@
 what else was looked at, `selection` how much of the best is luck.
 """
 
-from bonsai.evaluation import checks, claims, selection, verdict
+from bonsai.evaluation import checks, claims, pictures, selection, verdict
 from bonsai.evaluation.checks import Check
 from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
 from bonsai.evaluation.runs import (
@@ -33,6 +33,7 @@ __all__ = [
     "checks",
     "claims",
     "joined",
+    "pictures",
     "primary_claim",
     "run_experiment",
     "run_fresh_seeds",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from bonsai.base import BonsaiError, listing
+from bonsai.base import BonsaiError, listing, untrusted
 from bonsai.evaluation import claims as claims_module
 from bonsai.evaluation.runs import Measured
 from bonsai.evaluation.scores import Scores
@@ -94,15 +94,20 @@ def frozen_files(template: Template, workspace: Path) -> Check:
         if not path.is_file() or name.parts[0] in skipped or "__pycache__" in name.parts:
             continue
         copy = workspace / name
-        if str(name) not in EDITABLE and not (
-            copy.is_file() and copy.read_bytes() == path.read_bytes()
-        ):
+        if str(name) not in EDITABLE and not (_holds(copy, path.read_bytes())):
             changed.append(str(name))
     found = (
         f"Changed: {', '.join(changed)}." if changed
         else f"Beside {', '.join(EDITABLE)} every file is the template's."
     )  # fmt: skip
     return Check(name="frozen files untouched", passed=not changed, found=found)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return untrusted.read_bytes(path, len(content)) == content
+    except BonsaiError:
+        return False
 
 
 def repeats(template: Template, before: Scores, again: Scores, device: str = "cpu") -> Check:

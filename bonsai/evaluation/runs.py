@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, DiskFull, untrusted
 from bonsai.evaluation.scores import Scores, score_run
 from bonsai.execution import Execution, Program, cores, sandbox
 from bonsai.execution.executors import Executor, LocalExecutor
@@ -129,7 +129,7 @@ def run_experiment(
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    untrusted.remove(out)
     out.mkdir(parents=True)
     if template.scorer.prepare is not None:
         np.savez(out / PREPARED, **template.scorer.prepare(data, smoke, seeds))
@@ -154,10 +154,13 @@ def run_experiment(
         raise RunFailed("limit crossed" if done.stopped else "program failed", text)
     try:
         scores = score_run(template, out, data, seeds, smoke=smoke)
-    except BonsaiError as error:
+    except DiskFull:
+        raise
+    except Exception as error:  # whatever a scorer makes of odd arrays is the experiment's to mend
+        told = str(error) if isinstance(error, BonsaiError) else f"{type(error).__name__}: {error}"
         raise RunFailed(
             "results unusable",
-            f"{what} ended with exit code 0, but its results cannot be scored: {error}",
+            f"{what} ended with exit code 0, but its results cannot be scored: {told}",
         ) from error
     if scores.disagreements:
         raise RunFailed(
@@ -209,7 +212,7 @@ def run_fresh_seeds(
     Raises:
         RunFailed: as in `run_experiment`.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    untrusted.remove(folder)
     folder.mkdir(parents=True)
     for source in template.folder.glob("*.py"):
         shutil.copy(source, folder / source.name)

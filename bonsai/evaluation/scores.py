@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, untrusted
+from bonsai.evaluation import outcomes
 from bonsai.kit.data import fingerprints_of_tests, load_images
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
 from bonsai.templates import Template, contract
 
-MAX_OUTCOME_BYTES = 500_000_000  # unpacked; nothing larger is loaded
 TOLERANCE = 1e-6  # relative: the scores are computed twice from the same float32 arrays
 
 
@@ -87,15 +86,15 @@ def score_run(
     Raises:
         BonsaiError: a file is missing, of another shape, or cannot be scored; the text says which.
     """
-    if links := [path.name for path in run.rglob("*") if path.is_symlink()]:
-        raise BonsaiError(f"{links[0]} is a link; results must be files")
+    if strays := untrusted.strays(run):
+        raise BonsaiError(f"{strays[0]}; results must be files")
     path = run / "final_info.json"
     claimed = contract.read(contract.FinalInfo, path).root if path.exists() else None
     try:
         truth = template.scorer.load_truth(data, smoke)
         per_seed, prints, trained_on = [], set(), []
         for seed in seeds:  # one after the other: outcomes may be large
-            outcome = _load_outcome(run / f"outcome_seed_{seed}.npz")
+            outcome = outcomes.load(run / f"outcome_seed_{seed}.npz")
             per_seed.append(template.scorer.evaluate(outcome, truth, seed))
             prints.add(_fingerprint(outcome))
             trained_on.append(outcome.get("train_fingerprints"))
@@ -151,23 +150,3 @@ def _disagreements(claimed: dict[str, float], computed: dict[str, float]) -> lis
         if name not in claimed
         or not math.isclose(claimed[name], value, rel_tol=TOLERANCE, abs_tol=1e-9)
     ]
-
-
-def _load_outcome(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read an outcome file without ever unpickling, and only if it unpacks to a sane size."""
-    if not path.is_file():
-        raise BonsaiError(
-            f"{path.name} is missing: train must return one kit.Outcome for every seed"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_OUTCOME_BYTES:
-            raise BonsaiError(
-                f"{path.name} unpacks to {size / 1e6:.0f} MB; at most "
-                f"{MAX_OUTCOME_BYTES / 1e6:.0f} MB"
-            )
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
-        raise BonsaiError(f"{path.name} is not a readable outcome: {error}") from error

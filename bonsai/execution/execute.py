@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from bonsai.base import DiskFull, has_room
+from bonsai.base import DiskFull, has_room, untrusted
 from bonsai.execution import processes, sandbox
 from bonsai.execution.limits import Watch, within
 from bonsai.kit import data as kit_data
@@ -171,7 +171,7 @@ def run(
         if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
             raise DiskFull(program.folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        untrusted.remove(scratch)
     if program.walls and code > 128:  # as bubblewrap hands on a signal
         code = 128 - code
     where = "bubblewrap" if program.walls else "no walls"
@@ -278,7 +278,7 @@ def _remove_folders_of_the_dead() -> None:
     for folder in Path(tempfile.gettempdir()).glob("bonsai-*-*-*"):
         pid = folder.name.split("-")[2]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+            untrusted.remove(folder)
 
 
 def kill_orphans() -> int:

@@ -8,6 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from bonsai.base import untrusted
+
+# Of a workspace, and of what a program could add before it was stopped.
+MOST_FILES = 4 * untrusted.MOST_FILES
+MOST_BYTES = 1_000_000_000  # of one file of a workspace
+MOST_CODE_BYTES = 2_000_000  # of a source file that is parsed
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -19,15 +26,22 @@ class Snapshot:
     @classmethod
     def of(cls, folder: Path) -> Snapshot:
         """Read every file below `folder` (a workspace is a few megabytes)."""
-        return cls(folder, {name: path.read_bytes() for name, path in _files(folder).items()})
+        contents = {}
+        for name, found in _files(folder).items():
+            if found.problem is None:
+                contents[name] = untrusted.read_bytes(found.path, MOST_BYTES)
+        return cls(folder, contents)
 
     def changed(self) -> list[str]:
-        """Names of files that were changed, added or removed since, in order."""
+        """Names of files that were changed, added or removed since, in order.
+
+        Among them is whatever is no plain file: links, pipes, folders too deep to look into.
+        """
         now = _files(self.folder)
         same = {
             name
-            for name, path in now.items()
-            if name in self.contents and not path.is_symlink() and _same(path, self.contents[name])
+            for name, found in now.items()
+            if found.problem is None and _same(found.path, self.contents.get(name))
         }
         return sorted((set(now) | set(self.contents)) - same)
 
@@ -35,10 +49,9 @@ class Snapshot:
         """Put these files back as they were; what was not there is removed."""
         for name in names:
             path = self.folder / name
-            if path.is_symlink() or (path.exists() and name not in self.contents):
-                path.unlink()
+            untrusted.remove(path)  # never written into: it may be a pipe, or a link
             if name in self.contents:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(path.parent, self.folder)
                 path.write_bytes(self.contents[name])
 
 
@@ -50,9 +63,7 @@ def out_of_scope(snapshot: Snapshot, editable: Collection[str]) -> list[str]:
     offences = [
         name
         for name in snapshot.changed()
-        if name not in editable
-        or not (snapshot.folder / name).is_file()
-        or (snapshot.folder / name).is_symlink()
+        if name not in editable or not untrusted.is_file(snapshot.folder / name)
     ]
     snapshot.restore(offences)
     return offences
@@ -61,27 +72,40 @@ def out_of_scope(snapshot: Snapshot, editable: Collection[str]) -> list[str]:
 def syntax_problem(path: Path) -> str | None:
     """One sentence if the Python file does not parse, with the line and the place in it."""
     try:
-        ast.parse(path.read_bytes(), filename=path.name)
-    except (SyntaxError, ValueError) as error:
+        ast.parse(untrusted.read_bytes(path, MOST_CODE_BYTES), filename=path.name)
+    except untrusted.Unreadable as error:
+        return str(error)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, SyntaxError) and error.lineno is not None:
             line = (error.text or "").rstrip()
             return f"{path.name}, line {error.lineno}: {error.msg}\n    {line}"
-        return f"{path.name} is not Python: {error}"
+        return f"{path.name} is not Python: {str(error) or type(error).__name__}"
     return None
 
 
 def sha256(path: Path) -> str:
     """The hash of a file's contents."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = untrusted.read_bytes(path, MOST_BYTES, follow=True)
+    return hashlib.sha256(content).hexdigest()
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    return {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
-        if (path.is_file() or path.is_symlink()) and "__pycache__" not in path.parts
-    }
+def _files(folder: Path) -> dict[str, untrusted.Found]:
+    found = untrusted.walk(folder, most=MOST_FILES, skip=("__pycache__",), git=True)
+    return {each.name: each for each in found if not each.is_folder or each.problem}
 
 
-def _same(path: Path, content: bytes) -> bool:
-    return path.stat().st_size == len(content) and path.read_bytes() == content
+def _make_folder(folder: Path, root: Path) -> None:
+    """Make a folder of a workspace; what stands in its place goes."""
+    for part in reversed([folder, *folder.parents]):
+        if part.is_relative_to(root) and part != root and (part.is_symlink() or not part.is_dir()):
+            untrusted.remove(part)
+            part.mkdir()
+
+
+def _same(path: Path, content: bytes | None) -> bool:
+    if content is None:
+        return False
+    try:
+        return untrusted.read_bytes(path, len(content)) == content
+    except untrusted.Unreadable:
+        return False

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from bonsai.base.untrusted import MOST_DEPTH, MOST_FILES
 from bonsai.templates import Limits
 
-MOST_FILES = 50_000  # files in what a program writes: counting more would take too long
 MB, GB = 1e6, 1e9
 
 
@@ -33,7 +33,7 @@ class Watch:
         self._limits = limits
         self._folders = folders
         self._logs = logs
-        self._files_before, self._bytes_before = _measure(folders)
+        self._files_before, self._bytes_before, _ = _measure(folders)
         self._tasks_before = _tasks_of_machine()
         self.memory_gb = 0.0  # the most that was seen
         self.cpu_seconds = 0.0  # of all processes together, when last seen
@@ -69,12 +69,14 @@ class Watch:
         self.cpu_seconds = max(self.cpu_seconds, _sum(processes, _cpu_seconds))
         if memory > limits.memory_gb * GB:
             return f"it took {memory / GB:.1f} GB of memory, of {limits.memory_gb:g} GB at most"
-        files, size = _measure(self._folders)
+        files, size, depth = _measure(self._folders)
         files, size = files - self._files_before, size - self._bytes_before
         if size > limits.disk_mb * MB:
             return f"it wrote {size / MB:.0f} MB to disk, of {limits.disk_mb:g} MB at most"
         if files > MOST_FILES:
             return f"it wrote more than {MOST_FILES:,} files"
+        if depth > MOST_DEPTH:
+            return f"it made folders more than {MOST_DEPTH} deep"
         return None
 
 
@@ -129,16 +131,23 @@ def _sum(processes: Iterable[psutil.Process], what: Callable[[psutil.Process], f
     return total
 
 
-def _measure(folders: Iterable[Path]) -> tuple[int, int]:
-    """Number of files, and bytes that they take on the disk."""
-    files = size = 0
-    todo = [str(folder) for folder in folders]
+def _measure(folders: Iterable[Path]) -> tuple[int, int, int]:
+    """Number of files, bytes that they take on the disk, and how deep folders go.
+
+    Nothing below `MOST_DEPTH` is counted, as a path can be too long to be opened.
+    """
+    files = size = deepest = 0
+    todo = [(str(folder), 0) for folder in folders]
     while todo:
-        with contextlib.suppress(OSError), os.scandir(todo.pop()) as entries:
+        place, depth = todo.pop()
+        deepest = max(deepest, depth)
+        if depth > MOST_DEPTH:
+            break
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
+                        todo.append((entry.path, depth + 1))
                     else:
                         status = entry.stat(follow_symlinks=False)
                         files += 1
@@ -148,4 +157,4 @@ def _measure(folders: Iterable[Path]) -> tuple[int, int]:
                         size += min(status.st_size, blocks * 512)
         if files > 2 * MOST_FILES:
             break
-    return files, size
+    return files, size, deepest

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, untrusted
 from bonsai.execution import processes
 
 GIT_SETTINGS = {
@@ -16,11 +18,27 @@ GIT_SETTINGS = {
     "core.hooksPath": os.devnull,
     "commit.gpgsign": "false",
     "core.autocrlf": "false",
+    "core.fsmonitor": "false",
+    "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,
     "gc.auto": "0",
     # A commit that the ledger names must outlive a power cut.
     "core.fsync": "committed",
     "core.fsyncMethod": "batch",
 }
+
+
+# What a repository's own config may say; the rest could name programs that git would run.
+PLAIN_CONFIG = re.compile(
+    r"\s*(\[core\]|(repositoryformatversion|filemode|bare|logallrefupdates|symlinks|ignorecase|"
+    r"precomposeunicode)\s*=\s*\w+)?\s*"
+)
+# Stronger than any .gitattributes: no filter, no conversion, no program for differences.
+ATTRIBUTES = "* -text !eol !ident !filter !diff !merge !working-tree-encoding\n"
+# Files of a repository that send git elsewhere.
+DETOURS = ("config.worktree", "commondir", "objects/info/alternates", "info/grafts")
+MOST_CONFIG = 100_000  # bytes
+GIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,11 @@ class Repository:
         for pattern in ("*.lock", "tmp_obj_*"):
             for left in (self.folder / ".git").rglob(pattern):
                 left.unlink()
+        for part in self.folder.iterdir():  # what a program left that was killed with its runner
+            if part.name != ".git" and (part.is_symlink() or not part.is_file()):
+                for found in list(untrusted.walk(part)):
+                    if found.problem:
+                        untrusted.remove(found.path)
         self._git("add", "--all")
         changed = self._git("diff", "--cached", "--name-only", "-z", commit).split("\0")
         self._git("reset", "--quiet", "--hard", commit)
@@ -67,6 +90,8 @@ class Repository:
         return self._git("show", f"{commit}:{name}")
 
     def _git(self, *arguments: str) -> str:
+        if arguments[0] != "init":
+            self._disarm()
         settings = [
             part for key, value in GIT_SETTINGS.items() for part in ("-c", f"{key}={value}")
         ]
@@ -74,6 +99,7 @@ class Repository:
             key: value for key, value in os.environ.items() if not key.startswith("GIT_")
         }
         environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        environment |= {"GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
         # Never a repository further up, should this one be gone; and no life after the runner's.
         environment |= {"GIT_DIR": ".git", **processes.badge()}
         try:
@@ -82,16 +108,48 @@ class Repository:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
+                stdin=subprocess.DEVNULL,
                 text=True,
+                errors="surrogateescape",
                 check=True,
-                timeout=60,
+                timeout=GIT_SECONDS,
             )
         except FileNotFoundError as error:
             raise BonsaiError(
                 "git is not installed; every idea's workspace is a git repository"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise BonsaiError(
+                f"git {arguments[0]} in {self.folder} did not end within {GIT_SECONDS:g} s"
             ) from error
         except subprocess.CalledProcessError as error:
             raise BonsaiError(
                 f"git {arguments[0]} in {self.folder} failed: {error.stderr.strip()}"
             ) from error
         return done.stdout
+
+    def _disarm(self) -> None:
+        """Have git obey nothing of what could have been written into the repository's own files."""
+        home = self.folder / ".git"
+        if home.is_symlink() or not home.is_dir():
+            raise BonsaiError(f"{home} is no git repository any more; put it back")
+        for name in DETOURS:
+            untrusted.remove(home / name)
+        _keep(home / "info" / "attributes", lambda text: ATTRIBUTES)
+        _keep(home / "config", lambda text: "".join(filter(PLAIN_CONFIG.fullmatch, _lines(text))))
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _keep(path: Path, plain: Callable[[str], str]) -> None:
+    """Write what `plain` makes of a file, if it is not that already."""
+    try:
+        text = untrusted.read_text(path, MOST_CONFIG)
+    except untrusted.Unreadable:
+        text = ""
+    if plain(text) != text or not untrusted.is_file(path):
+        untrusted.remove(path)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(plain(text), encoding="utf-8")

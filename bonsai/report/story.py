@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from bonsai.base import BonsaiError, Entry
+from bonsai.base import BonsaiError, Entry, untrusted
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.execution import Repository
 from bonsai.report import drawing, words
@@ -137,7 +137,7 @@ class Reader:
             inside = Path(os.path.realpath(path)) == self._real / path.relative_to(self.results)
         except (ValueError, OSError):
             return False
-        return inside and path.is_file()
+        return inside and untrusted.is_file(path)
 
     def name(self, path: Path) -> str:
         """A file's path in the results folder."""
@@ -147,7 +147,7 @@ class Reader:
         """The beginning of a text file, or its end; None if there is none."""
         if not self.is_ours(path):
             return None
-        with path.open("rb") as file:
+        with untrusted.open_file(path) as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - most) if end else 0)
             text = file.read(most).decode("utf-8", "replace")
@@ -343,7 +343,7 @@ def _copy(path: Path, copy: Path) -> None:
 
 def png_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a PNG in pixels; None if it is none."""
-    with path.open("rb") as file:
+    with untrusted.open_file(path) as file:
         head = file.read(24)
     if len(head) < 24 or not head.startswith(PNG):
         return None

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bonsai.base import BonsaiError, Entry
+from bonsai.base import BonsaiError, Entry, untrusted
 from bonsai.evaluation import Scores, claims
 from bonsai.execution import sha256
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
@@ -34,6 +34,7 @@ Point = tuple[int, float]  # a step and a value
 
 PACKAGES = {"mlflow": ("mlflow", "sqlalchemy", "alembic"), "tensorboard": ("tensorboard",)}
 SEED_PREFIX, FRESH_PREFIX = "seed/", "fresh/"
+MOST_TEXT = 1_000_000  # bytes of a file that is logged
 MLFLOW_BATCH = 1000  # metrics in one request, MLflow's own limit
 MLFLOW_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # a sweep tells nobody of itself
@@ -207,10 +208,11 @@ def _tags(idea: IdeaSummary) -> dict[str, str]:
 
 
 def _text(path: Path) -> str:
-    """A file's text; empty if it is none. Links are not followed: a run may have left them."""
-    if path.is_symlink() or not path.is_file():
+    """A file's text; empty if it is none, or too long. Links are not followed: a run left them."""
+    try:
+        return untrusted.read_text(path, MOST_TEXT)
+    except BonsaiError:
         return ""
-    return path.read_text(encoding="utf-8", errors="replace")
 
 
 # --- MLflow ---------------------------------------------------------------------------------------

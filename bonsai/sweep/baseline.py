@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 import bonsai
 from bonsai import execution
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, untrusted
 from bonsai.evaluation import (
     Machine,
     Measured,
@@ -105,9 +105,9 @@ def _build(
             scores = score_run(template, cached, data, seeds)
             return Baseline(cached, scores, float(environment["seconds"]), "cached", cached=True)
         except (BonsaiError, OSError, ValueError, KeyError):
-            shutil.rmtree(cached, ignore_errors=True)  # a damaged cache is made anew
+            untrusted.remove(cached)  # a damaged cache is made anew
     building = cached.with_name(f".building-{cached.name}")
-    shutil.rmtree(building, ignore_errors=True)  # of a runner that was killed
+    untrusted.remove(building)  # of a runner that was killed
     try:
         work = building / template.name
         shutil.copytree(template.folder, work, ignore=LEFT_OUT)
@@ -121,10 +121,10 @@ def _build(
             machine=machine,
             trusted=True,
         )
-        shutil.rmtree(cached, ignore_errors=True)
+        untrusted.remove(cached)
         (work / "run_0").rename(cached)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        untrusted.remove(building)
     return Baseline(cached, done.scores, done.seconds, done.where, cached=False)
 
 
@@ -203,7 +203,7 @@ class BaselineLoop:
             )
         except RunFailed as error:
             return _failed(error)
-        shutil.rmtree(self.folder / "run_0", ignore_errors=True)
+        untrusted.remove(self.folder / "run_0")
         shutil.copytree(baseline.folder, self.folder / "run_0")
         how = "reused from the cache" if baseline.cached else f"{baseline.seconds:.0f} s"
         message = f"{self._describe(baseline.scores)} over {len(self._seeds)} seeds ({how})"

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bonsai.base import BonsaiError, Entry
-from bonsai.evaluation import Measured, RunFailed, Scores, checks, claims, run_experiment
+from bonsai.base import BonsaiError, Entry, untrusted
+from bonsai.evaluation import Measured, RunFailed, Scores, checks, claims, pictures, run_experiment
 from bonsai.execution import Program, Snapshot, out_of_scope, sha256, syntax_problem
+from bonsai.kit import watched
 from bonsai.models.agents import FINISHED
 from bonsai.sweep import prompts
 from bonsai.sweep.confirmation import Confirmation
@@ -227,7 +228,7 @@ class IdeaLoop:
         except RunFailed as error:
             return self._failed(error)
         finally:
-            shutil.rmtree(out, ignore_errors=True)
+            untrusted.remove(out)
         return Result(True, "--smoke passes", self.talk.state())
 
     def _run(self, name: str) -> Result:
@@ -235,7 +236,7 @@ class IdeaLoop:
         try:
             done = self._experiment_run(out, self._agent_seeds())
         except RunFailed as error:
-            shutil.rmtree(out, ignore_errors=True)
+            untrusted.remove(out)
             return self._failed(error)
         shutil.copy(self._experiment, out / "experiment.py")  # the code lies beside its result
         message = self._describe(done.scores)
@@ -275,19 +276,22 @@ class IdeaLoop:
         limits = self.context.template.limits(1, self.machine.limits)
         before = Snapshot.of(self.workspace.folder)
         program = Program(
-            ("plot.py",), self.workspace.folder, limits.plot_seconds, limits, hides=(".git",),
-            data=self.context.data, labels=True,
+            ("-m", watched.__name__, "plot.py"), self.workspace.folder, limits.plot_seconds,
+            limits, hides=(".git",), data=self.context.data, labels=True,
         )  # fmt: skip
         done = self.machine.run(program, self._log("plots"))
         made = [name for name in before.changed() if name.endswith(".png")]
         offences = out_of_scope(before, made)
-        if done.ok and not offences and made:
+        made = [name for name in made if name not in offences]
+        blank = [why for name in made if (why := pictures.problem(self.workspace.folder / name))]
+        if done.ok and not offences and made and not blank:
             return Result(
                 True, f"{len(made)} figures", self.talk.state(self.workspace.commit("figures"))
             )
         why = (
             done.problem if not done.ok
             else f"changed {', '.join(offences)}, which was undone" if offences
+            else f"left no picture: {blank[0]}" if blank
             else "made no figure"
         )  # fmt: skip
         data = self.talk.state() | {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from bonsai.base import untrusted
 from bonsai.evaluation import claims
 from bonsai.execution import Repository
 from bonsai.templates import LEFT_OUT, Idea, Template
@@ -27,7 +28,7 @@ class Workspace(Repository):
         Returns:
             The commit's hash.
         """
-        shutil.rmtree(self.folder, ignore_errors=True)
+        untrusted.remove(self.folder)
         shutil.copytree(template.folder, self.folder, ignore=LEFT_OUT)
         shutil.copytree(baseline, self.folder / "run_0")
         notes = self.folder / "notes.txt"

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, untrusted
 
 Rating = Annotated[int, Field(ge=1, le=10)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -140,14 +140,9 @@ def read(shape: type[Shape], path: Path) -> Shape:
 
 def read_json(path: Path) -> Any:
     """Read any JSON file; errors as in `read`."""
-    if not path.is_file():
-        raise BonsaiError(f"{path} is missing")
-    if (size := path.stat().st_size) > MAX_JSON_BYTES:
-        raise BonsaiError(
-            f"{path} is {size / 1e6:.0f} MB; at most {MAX_JSON_BYTES / 1e6:.0f} MB are read"
-        )
+    content = untrusted.read_bytes(path, MAX_JSON_BYTES, follow=True)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BonsaiError(f"{path} is not JSON: {error}") from error
 

@@ -1,11 +1,11 @@
-"""A picture, the smallest there is."""
+"""A picture, the smallest that shows something: a black pixel and a white one."""
 
 import base64
 from pathlib import Path
 
 labels = {"run_0": "Baseline"}
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+PIXELS = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNg+A8AAQIBAEK+vGgAAAAASUVORK5CYII="
 )
-Path("pixel.png").write_bytes(base64.b64decode(PIXEL))
+Path("pixels.png").write_bytes(base64.b64decode(PIXELS))

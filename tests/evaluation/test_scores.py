@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bonsai.base.errors import BonsaiError
-from bonsai.evaluation import scores
+from bonsai.evaluation import outcomes, scores
 from bonsai.kit import KitError, load_truth
 from bonsai.templates.template import Template
 from tests import sweeps
@@ -95,7 +95,7 @@ def _break(run: Path, how: str) -> None:
         ("wrong number", "test has shape (10,); it must be (360,)"),
         ("no shape", "test has shape (); it must be (360,)"),
         ("not finite", "extra of seed 1 is nan; every metric must be a finite number"),
-        ("too large", "outcome_seed_1.npz unpacks to 3 MB"),
+        ("too large", "outcome_seed_1.npz is not a readable outcome: it unpacks to 3 MB"),
         ("a link", "outcome_seed_1.npz is a link; results must be files"),
         ("NaN in info", "digits.means.test_accuracy: input should be a finite number"),
         ("bare value", "digits: input should be a valid dictionary"),
@@ -105,7 +105,7 @@ def _break(run: Path, how: str) -> None:
 def test_a_result_that_cannot_be_scored_is_explained(
     run: Path, how: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores, "MAX_OUTCOME_BYTES", 1_000_000)
+    monkeypatch.setattr(outcomes, "MOST_BYTES", 1_000_000)
     _break(run, how)
     with pytest.raises(BonsaiError) as caught:
         scores.score_run(TOY, run, "digits", [0, 1])

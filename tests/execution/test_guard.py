@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,78 @@ def test_python_that_parses_is_no_problem(tmp_path: Path) -> None:
     path = tmp_path / "experiment.py"
     path.write_text("x = 1\n")
     assert syntax_problem(path) is None
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    (path / "inside").mkdir(parents=True)
+    (path / "inside" / "file").write_text("x")
+
+
+def _deep(path: Path) -> None:
+    above = path
+    for _ in range(60):
+        above = above / "d"
+    above.mkdir(parents=True)
+
+
+IN_ITS_PLACE = {
+    "a pipe": _pipe,
+    "a folder": _folder,
+    "a link": lambda path: path.symlink_to("/etc/passwd"),
+    "a tree": _deep,
+}
+
+
+@pytest.mark.parametrize("kind", IN_ITS_PLACE)
+@pytest.mark.parametrize("name", ["notes.txt", "score.py", "run_0/final_info.json", "new"])
+def test_whatever_stands_in_a_files_place_goes_and_the_file_comes_back(
+    workspace: Path, name: str, kind: str
+) -> None:
+    snapshot = Snapshot.of(workspace)
+    (workspace / name).unlink(missing_ok=True)
+    IN_ITS_PLACE[kind](workspace / name)
+    assert out_of_scope(snapshot, EDITABLE)
+    assert snapshot.changed() == []
+    if name != "new":
+        assert (workspace / name).read_text() == f"# {name}\n"
+
+
+def test_a_folder_that_became_a_file_or_a_link_becomes_a_folder_again(workspace: Path) -> None:
+    snapshot = Snapshot.of(workspace)
+    (workspace / "run_0" / "final_info.json").unlink()
+    (workspace / "run_0").rmdir()
+    (workspace / "run_0").symlink_to("/tmp")
+    assert set(out_of_scope(snapshot, EDITABLE)) == {"run_0", "run_0/final_info.json"}
+    assert snapshot.changed() == []
+    assert not (workspace / "run_0").is_symlink()
+
+
+def test_another_name_of_a_file_is_no_file_of_its_own(workspace: Path) -> None:
+    snapshot = Snapshot.of(workspace)
+    os.link(workspace / "run_0" / "final_info.json", workspace / "figure.png")
+    assert "figure.png" in out_of_scope(snapshot, EDITABLE)
+    assert snapshot.changed() == []
+    assert (workspace / "run_0" / "final_info.json").read_text() == "# run_0/final_info.json\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "(" * 5000,
+        "x = " + "-" * 200_000 + "1",
+        "\x00",
+        "\ufeff" * 3,
+        "a" * 3_000_000,
+        "if 1:\n" * 99,
+    ],
+    ids=["nested", "minus", "null", "marks", "long", "unfinished"],
+)
+def test_code_that_chokes_a_parser_is_told_in_one_line(tmp_path: Path, code: str) -> None:
+    (tmp_path / "experiment.py").write_text(code)
+    problem = syntax_problem(tmp_path / "experiment.py")
+    assert problem
+    assert "experiment.py" in problem.splitlines()[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import socket
 import tarfile
 import threading
@@ -19,10 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import bonsai
-from bonsai.base import BonsaiError, DiskFull, tells_of_full_disk
+from bonsai.base import BonsaiError, DiskFull, tells_of_full_disk, untrusted
+from bonsai.base.untrusted import MOST_FILES
 from bonsai.execution import execute, sandbox
 from bonsai.execution.execute import Execution, Program
-from bonsai.execution.limits import MB, MOST_FILES
+from bonsai.execution.limits import MB
 from bonsai.kit.errors import KitError
 
 MOST_MB = 1000.0  # of a folder that is sent away
@@ -182,7 +182,7 @@ def work(
         full = isinstance(error, DiskFull) or tells_of_full_disk(str(error))
         return Refusal(f"on {node}: {'its disk is full' if full else error}")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        untrusted.remove(place)
 
 
 def _work(
@@ -217,9 +217,9 @@ State = tuple[int, int]
 
 
 def _states(folder: Path) -> Iterator[tuple[str, State]]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path.relative_to(folder).as_posix(), _state(path.lstat())
+    for found in untrusted.walk(folder, git=True):
+        if not found.is_folder and found.problem is None:
+            yield found.name, _state(found.path.lstat())
 
 
 def _state(status: os.stat_result) -> State:
@@ -265,7 +265,7 @@ def pack(
                     )
                 member.mode = 0o755 if status.st_mode & 0o100 else 0o644
                 member.size = status.st_size
-                with path.open("rb") as file:
+                with untrusted.open_file(path) as file:
                     archive.addfile(member, file)
     return buffer.getvalue()
 

@@ -1,0 +1,74 @@
+"""Run a script that draws, and keep it from saving a figure that shows nothing.
+
+Run:  python -m bonsai.kit.watched plot.py
+
+A plot.py that swallows its own error still saves its figure, an empty frame, and nobody is told. So
+the runner starts plots through this module: a figure of matplotlib without any data is not saved,
+and stderr says so. The script runs as it would by itself in every other way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import runpy
+import sys
+import traceback
+from typing import Any
+
+
+def shows_something(figure: Any) -> bool:
+    """Whether anything but frames and titles is drawn in a figure of matplotlib."""
+    own = {id(figure.patch), *(id(getattr(figure, name, None)) for name in TITLES)}
+    artists = (*figure.texts, *figure.images, *figure.lines, *figure.patches, *figure.legends,
+               *figure.artists)  # fmt: skip
+    if any(id(artist) not in own for artist in artists):
+        return True
+    if any(shows_something(below) for below in getattr(figure, "subfigs", ())):
+        return True
+    return any(_holds_something(axes) for axes in figure.axes)
+
+
+TITLES = ("_suptitle", "_supxlabel", "_supylabel")
+
+
+def _holds_something(axes: Any) -> bool:
+    drawn = axes.has_data() or axes.texts or axes.tables or axes.artists or axes.images
+    return bool(drawn) or any(_holds_something(child) for child in axes.child_axes)
+
+
+def watch() -> None:
+    """Have matplotlib save no empty figure from now on."""
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def savefig(self: Any, fname: Any, *arguments: Any, **options: Any) -> Any:
+        if shows_something(self):
+            return save(self, fname, *arguments, **options)
+        name = os.path.basename(fname) if isinstance(fname, str | os.PathLike) else "a figure"  # noqa: PTH119
+        print(f"{name} was not saved: nothing is drawn in it", file=sys.stderr, flush=True)
+        return None
+
+    Figure.savefig = savefig  # type: ignore[method-assign]
+
+
+def main(script: str, *arguments: str) -> None:
+    """Run the script `script` with these arguments."""
+    # Without matplotlib the script draws with something else, or says itself what is missing.
+    with contextlib.suppress(ImportError):
+        watch()
+    sys.argv = [script, *arguments]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except Exception as error:
+        # As if it had been started by itself: without the frames of this module and of runpy.
+        frames = error.__traceback__
+        while frames and frames.tb_frame.f_code.co_filename != script:
+            frames = frames.tb_next
+        traceback.print_exception(error.with_traceback(frames or error.__traceback__))
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
