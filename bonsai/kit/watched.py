@@ -9,11 +9,14 @@ and stderr says so. The script runs as it would by itself in every other way.
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
 import os
 import runpy
 import sys
 import traceback
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 
@@ -37,11 +40,27 @@ def _holds_something(axes: Any) -> bool:
     return bool(drawn) or any(_holds_something(child) for child in axes.child_axes)
 
 
-def watch() -> None:
-    """Have matplotlib save no empty figure from now on."""
-    from matplotlib.figure import Figure
+class _OnceImported(MetaPathFinder):
+    """Changes `matplotlib.figure` when the script imports it, and costs nothing where not."""
 
-    save = Figure.savefig
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "matplotlib.figure":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _watch(module.Figure)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _watch(figure_class: Any) -> None:
+    save = figure_class.savefig
 
     def savefig(self: Any, fname: Any, *arguments: Any, **options: Any) -> Any:
         if shows_something(self):
@@ -50,14 +69,12 @@ def watch() -> None:
         print(f"{name} was not saved: nothing is drawn in it", file=sys.stderr, flush=True)
         return None
 
-    Figure.savefig = savefig  # type: ignore[method-assign]
+    figure_class.savefig = savefig
 
 
 def main(script: str, *arguments: str) -> None:
     """Run the script `script` with these arguments."""
-    # Without matplotlib the script draws with something else, or says itself what is missing.
-    with contextlib.suppress(ImportError):
-        watch()
+    sys.meta_path.insert(0, _OnceImported())
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name="__main__")

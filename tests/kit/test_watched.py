@@ -13,7 +13,8 @@ HEAD = (
 )
 EMPTY = {
     "a bare figure": "plt.figure(); plt.savefig('x.png')",
-    "empty axes": "f, a = plt.subplots(2, 2); a[0, 0].set_title('t'); f.suptitle('T'); f.savefig('x.png')",
+    "empty axes": "f, a = plt.subplots(2, 2); a[0, 0].set_title('t'); f.suptitle('T')\n"
+    "f.savefig('x.png')",
     "axes with a grid": "f, a = plt.subplots(); a.grid(True); a.set_xlim(0, 5); f.savefig('x.png')",
     "a swallowed error": "f, a = plt.subplots()\ntry:\n    a.plot([1], undefined)\n"
                          "except Exception: pass\nf.savefig('x.png')",
@@ -27,7 +28,8 @@ DRAWN = {
     "a table": "f, a = plt.subplots(); a.table([['1']]); f.savefig('x.png')",
     "a text": "f, a = plt.subplots(); a.text(0.5, 0.5, 'no results yet'); f.savefig('x.png')",
     "one panel of two": "f, a = plt.subplots(1, 2); a[1].plot([1, 2]); f.savefig('x.png')",
-    "a subfigure": "f = plt.figure(); f.subfigures(1, 2)[1].subplots().plot([1, 2]); f.savefig('x.png')",
+    "a subfigure": "f = plt.figure(); f.subfigures(1, 2)[1].subplots().plot([1, 2])\n"
+    "f.savefig('x.png')",
     "a line at a level": "f, a = plt.subplots(); a.axhline(0.5); f.savefig('x.png')",
 }
 
