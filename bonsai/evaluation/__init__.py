@@ -17,11 +17,13 @@ from bonsai.evaluation.runs import (
     this_machine,
 )
 from bonsai.evaluation.scores import Scores, joined, score_run
+from bonsai.evaluation.scoring import SCORING
 from bonsai.evaluation.verdict import Comparison, Verdict, Word
 
 __all__ = [
     "BASELINE_RUN",
     "ERROR_CHARACTERS",
+    "SCORING",
     "Check",
     "Comparison",
     "Machine",

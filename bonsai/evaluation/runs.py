@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bonsai.base import BonsaiError, DiskFull, untrusted
-from bonsai.evaluation.scores import Scores, score_run
+from bonsai.base import BonsaiError, untrusted
+from bonsai.evaluation.scores import Scores
+from bonsai.evaluation.scoring import SCORING
 from bonsai.execution import Execution, Program, cores, sandbox
 from bonsai.execution.executors import Executor, LocalExecutor
 from bonsai.kit.experiment import PREPARED
@@ -147,20 +148,21 @@ def run_experiment(
         ),
         log,
     )  # fmt: skip
-    (out / PREPARED).unlink(missing_ok=True)
+    untrusted.remove(out / PREPARED)
     what = "--smoke" if smoke else "the run"
     if not done.ok:
         text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
         raise RunFailed("limit crossed" if done.stopped else "program failed", text)
     try:
-        scores = score_run(template, out, data, seeds, smoke=smoke)
-    except DiskFull:
-        raise
-    except Exception as error:  # whatever a scorer makes of odd arrays is the experiment's to mend
-        told = str(error) if isinstance(error, BonsaiError) else f"{type(error).__name__}: {error}"
+        scores = SCORING.score(
+            template, out, data, seeds, smoke=smoke, limits=limits, cancel=machine.cancel
+        )
+    except (
+        BonsaiError
+    ) as error:  # whatever a scorer makes of odd arrays is the experiment's to mend
         raise RunFailed(
             "results unusable",
-            f"{what} ended with exit code 0, but its results cannot be scored: {told}",
+            f"{what} ended with exit code 0, but its results cannot be scored: {error}",
         ) from error
     if scores.disagreements:
         raise RunFailed(

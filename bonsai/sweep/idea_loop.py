@@ -238,6 +238,7 @@ class IdeaLoop:
         except RunFailed as error:
             untrusted.remove(out)
             return self._failed(error)
+        untrusted.remove(out / "experiment.py")
         shutil.copy(self._experiment, out / "experiment.py")  # the code lies beside its result
         message = self._describe(done.scores)
         commit = self.workspace.commit(f"{name}: {message}")
@@ -275,14 +276,16 @@ class IdeaLoop:
     def _plots(self) -> Result:
         limits = self.context.template.limits(1, self.machine.limits)
         before = Snapshot.of(self.workspace.folder)
+        earlier = pictures.drawn(self.workspace.folder)
         program = Program(
             ("-m", watched.__name__, "plot.py"), self.workspace.folder, limits.plot_seconds,
             limits, hides=(".git",), data=self.context.data, labels=True,
         )  # fmt: skip
         done = self.machine.run(program, self._log("plots"))
-        made = [name for name in before.changed() if name.endswith(".png")]
-        offences = out_of_scope(before, made)
-        made = [name for name in made if name not in offences]
+        changed = [name for name in before.changed() if name.endswith(".png")]
+        offences = out_of_scope(before, changed)
+        now = pictures.drawn(self.workspace.folder)  # a picture that is drawn again as it was, too
+        made = [name for name, time in now.items() if earlier.get(name) != time]
         blank = [why for name in made if (why := pictures.problem(self.workspace.folder / name))]
         if done.ok and not offences and made and not blank:
             return Result(

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from bonsai import execution, report
 from bonsai.base import END, NO_STEP, BonsaiError, DiskFull, Entry, Ledger, tells_of_full_disk
-from bonsai.evaluation import Machine
+from bonsai.evaluation import SCORING, Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
 from bonsai.models import Books, Gateway, LiveModel, agents
@@ -112,6 +112,7 @@ class Sweep:
         if why_no_walls:
             self.observer.say(f"warning: {why_no_walls}")
         settings = self.settings
+        SCORING.prepare()
         executor = make_executor(
             settings.executor, threads=settings.threads, gpus_per_run=settings.gpus_per_run,
             sandbox=settings.sandbox, address=settings.address, slurm=settings.slurm,

@@ -82,6 +82,7 @@ class Limits(BaseModel):
     run_seconds: Annotated[float, Field(gt=0)] = 900.0  # with the template's own number of seeds
     smoke_seconds: Annotated[float, Field(gt=0)] = 90.0
     plot_seconds: Annotated[float, Field(gt=0)] = 120.0
+    score_seconds: Annotated[float, Field(gt=0)] = 120.0  # for scoring what a run left
     memory_gb: Annotated[float, Field(gt=0)] = 8.0
     disk_mb: Annotated[float, Field(gt=0)] = 1000.0  # all that it writes
     tasks: Annotated[int, Field(gt=0)] = 512  # processes and threads together
