@@ -9,6 +9,7 @@ seconds.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -144,7 +145,8 @@ def _memory_gb(pid: int) -> float:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=processes.END_SECONDS)
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()

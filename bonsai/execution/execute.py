@@ -167,7 +167,7 @@ def run(
                 stopped = _wait(process, family, program, watch, logs[0], on_line, cancel)
             finally:
                 family.end()
-                code = process.wait()
+                code = _code(process)
         if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
             raise DiskFull(program.folder)
     finally:
@@ -180,6 +180,14 @@ def run(
         code, stopped, seconds, _tail(logs[0]), _tail(logs[1]), where,
         watch.memory_gb, watch.cpu_seconds,
     )  # fmt: skip
+
+
+def _code(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a program that has been ended."""
+    try:
+        return process.wait(timeout=processes.END_SECONDS)
+    except subprocess.TimeoutExpired:  # it hangs in the kernel, on a disk that does not answer
+        return -signal.SIGKILL
 
 
 def _wait(

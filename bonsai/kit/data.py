@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bonsai.kit.errors import KitError
 
@@ -56,6 +56,7 @@ CHECKSUMS = {
 # Set by the runner, which scores by itself: what reads data then is not given the test labels.
 SCORED_BY_RUNNER = "BONSAI_SCORED_BY_RUNNER"
 
+LOCK_SECONDS = 900.0  # that another process may take to make a file of the cache
 SMOKE_SUFFIX = "-smoke"
 SMOKE_IMAGES = {"train": 512, "val": 128, "test": 128}
 SPLIT_SEED = 20170825  # the day Fashion-MNIST appeared; the split is the same for every seed
@@ -234,12 +235,20 @@ def _writing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout as error:
+        raise KitError(
+            f"another process has been making {path} for {LOCK_SECONDS:g} s; end it, or remove "
+            f"{lock.lock_file}"
+        ) from error
+    try:
         _remove(temporary)
-        try:
-            yield temporary
-        finally:
-            _remove(temporary)
+        yield temporary
+    finally:
+        _remove(temporary)
+        lock.release()
 
 
 def _remove(path: Path) -> None:

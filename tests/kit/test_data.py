@@ -182,3 +182,15 @@ def test_the_full_set_from_debians_package_has_the_published_contents(fresh_cach
         full = {image.tobytes() for image in data._arrays("FashionMNIST")[0]}
         assert all(image.tobytes() in full for image in file["train_images"])
     shutil.rmtree(fresh_cache)
+
+
+def test_a_file_that_another_process_makes_without_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "LOCK_SECONDS", 0.3)
+    path = tmp_path / "cache" / "arrays.npz"
+    expected = "making .*arrays.npz for 0.3 s"
+    with data._writing(path) as place, pytest.raises(kit.KitError, match=expected):
+        place.touch()
+        with data._writing(path):
+            pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -11,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from bonsai.base import BonsaiError
@@ -31,6 +33,7 @@ CONNECT_SECONDS = 5.0
 LINE_SECONDS = 0.5  # how often a line of progress travels
 GLANCE_SECONDS = 0.2
 CANCEL_SECONDS = 4.0  # how long to wait for the end of a program that is cancelled
+MORE_SECONDS = 120.0  # than a program may take, until a machine that has begun counts as lost
 
 
 class RayExecutor(RemoteExecutor):
@@ -102,14 +105,25 @@ class RayExecutor(RemoteExecutor):
         """See `RemoteExecutor.send`."""
         faults = self._ray.exceptions
         stream = self._task.remote(parcel)
+        heard: SimpleQueue[Any] = SimpleQueue()
+        # Apart, as Ray's own waiting cannot be given a limit.
+        threading.Thread(target=self._listen, args=(stream, heard), daemon=True).start()
+        until = math.inf  # it may have to wait for room, for as long as others need it
         try:
             while not cancel.is_set():
-                ready, _ = self._ray.wait([stream], timeout=GLANCE_SECONDS)
-                if not ready:
+                try:
+                    item = heard.get(timeout=GLANCE_SECONDS)
+                except Empty:
+                    if time.monotonic() > until:
+                        self._cancel(stream, heard)
+                        raise MachineLost("it does not answer") from None
                     continue
-                item = self._ray.get(next(stream))
+                if isinstance(item, BaseException):
+                    raise item
                 if isinstance(item, (Delivery, Refusal)):
                     return item
+                if until == math.inf:  # the first sign of life
+                    until = time.monotonic() + parcel.program.seconds + MORE_SECONDS
                 if on_line:
                     on_line(item)
         except (
@@ -128,19 +142,26 @@ class RayExecutor(RemoteExecutor):
             ) from error
         except faults.RayError as error:
             raise BonsaiError(f"Ray: {str(error).strip().splitlines()[0]}") from error
-        self._cancel(stream)
+        self._cancel(stream, heard)
         raise Cancelled
 
-    def _cancel(self, stream: Any) -> None:
+    def _listen(self, stream: Any, heard: SimpleQueue[Any]) -> None:
+        """Hand on all that a task says, and how it ended, as an exception."""
+        try:
+            for item in stream:
+                heard.put(self._ray.get(item))
+            heard.put(StopIteration())
+        except BaseException as error:
+            heard.put(error)
+
+    def _cancel(self, stream: Any, heard: SimpleQueue[Any]) -> None:
         """Have a program killed, and wait a moment until it is."""
         self._ray.cancel(stream)
         deadline = time.monotonic() + CANCEL_SECONDS
-        try:
-            while time.monotonic() < deadline:
-                if self._ray.wait([stream], timeout=GLANCE_SECONDS)[0]:
-                    self._ray.get(next(stream))
-        except (StopIteration, self._ray.exceptions.RayError):
-            return
+        while time.monotonic() < deadline:
+            with suppress(Empty):
+                if isinstance(heard.get(timeout=GLANCE_SECONDS), BaseException):
+                    return
 
     def _join(self, address: str | None) -> None:
         address = address or os.environ.get("RAY_ADDRESS")
@@ -209,6 +230,7 @@ def _task(parcel: Parcel) -> Iterator[str | Delivery | Refusal]:
     """On the worker: lines of progress while the program runs, and what came of it at last."""
     line = [""]
     cancel = threading.Event()
+    yield line[0]  # to say that it has begun
 
     def hear(text: str) -> None:
         line[0] = text

@@ -124,7 +124,8 @@ class AiderServer:
             return
         self._control.close()  # which it takes as its end, even if the runner is killed
         _kill_group(self._process.pid)
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=processes.END_SECONDS)
         self._process = self._control = None
 
     def perform(self, job: Job, deadline_seconds: float) -> Attempt:

@@ -32,6 +32,7 @@ from bonsai.base.ledger import NO_STEP, Entry, Ledger
 from bonsai.execution import execute, sandbox
 from bonsai.execution.execute import Program
 from bonsai.execution.executors import LocalExecutor, make_executor
+from bonsai.execution.executors import ray as ray_executor
 from bonsai.execution.executors.local import visible_gpus
 from bonsai.execution.executors.ray import QUIET, RayExecutor
 from bonsai.execution.executors.remote import (
@@ -529,6 +530,27 @@ def executor(cluster: Any) -> Iterator[RayExecutor]:
     joined = RayExecutor(cluster.address, threads=1, say=print)
     yield joined
     joined.close()
+
+
+def test_a_machine_that_has_begun_and_never_answers_counts_as_lost(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(parcel: Any) -> Iterator[str]:
+        yield ""
+        time.sleep(600)
+
+    monkeypatch.setattr(ray_executor, "_task", silent)
+    monkeypatch.setattr(ray_executor, "MORE_SECONDS", 0.5)
+    monkeypatch.setattr(ray_executor, "CANCEL_SECONDS", 1.0)
+    joined = RayExecutor(cluster.address, threads=1, say=print)
+    started = time.monotonic()
+    try:
+        parcel = Parcel(replace(_program(tmp_path, ""), seconds=0.5), b"", "auto")
+        with pytest.raises(MachineLost, match="it does not answer"):
+            joined.send(parcel, None, threading.Event())
+    finally:
+        joined.close()
+    assert time.monotonic() - started < 30
 
 
 def _processes_with(*words: str) -> list[psutil.Process]:
