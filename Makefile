@@ -1,11 +1,12 @@
 # make demo   a real sweep with recorded ideas: no key, no network but for the installation
-# make test   the test suite        make lint   format, lint, types, imports      make bench   benchmarks
+# make test   the test suite        make test-all   what is slow by nature, to be run after it
+# make lint   format, lint, types, imports      make bench   benchmarks
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo test test-all lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 \
@@ -14,6 +15,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -33,6 +37,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fine_pruning_speed.py
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/hostile.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -22,7 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -145,8 +145,9 @@ def lay_out(good: Path, run: Path, value: Any) -> None:
         np.savez(run / "outcome_seed_0.npz", **{name: VALUES[of]() for name, of in arrays.items()})
     for name, deed, number in deeds:
         path = run / os.fsdecode(name.encode("utf-8", "surrogateescape"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        do(deed, path, number)
+        with suppress(FileExistsError):  # it was done before
+            path.parent.mkdir(parents=True, exist_ok=True)
+            do(deed, path, number)
 
 
 def do(deed: str, path: Path, number: int) -> None:

@@ -20,6 +20,8 @@ from tests import sweeps
 from tests.sweep.test_faults import EDIT, PLAN, Fault, at_last, replacing
 from tests.sweep.test_live_sweep import FINISHED
 
+pytestmark = pytest.mark.slow
+
 OUT = (
     "    import io, json, os, shutil, socket, struct, sys, zipfile; from pathlib import Path\n"
     "    out = Path(sys.argv[sys.argv.index('--out_dir') + 1])\n"
@@ -206,7 +208,7 @@ LIMITS = {"smoke_seconds": 60, "plot_seconds": 60, "memory_gb": 1.5, "disk_mb": 
 
 @pytest.fixture(
     scope="module",
-    params=["auto", pytest.param("off", marks=pytest.mark.slow)],
+    params=["auto", "off"],
     ids=["as this machine has it", "no walls"],
 )
 def swept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

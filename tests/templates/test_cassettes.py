@@ -1,11 +1,10 @@
 """The shipped cassettes fit the templates they are for: played through real aider, but shorter.
 
-One of each template; with `BONSAI_ALL_CASSETTES=1` all.
+One of each template in `make test`, all in `make test-all`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -47,9 +46,13 @@ if "prepare" in globals():
 """
 
 
+@pytest.mark.parametrize(
+    "every",
+    [pytest.param(False, id="one"), pytest.param(True, marks=pytest.mark.slow, id="all")],
+)
 @pytest.mark.parametrize("name", SHORTER)
 def test_every_recorded_idea_fails_once_is_mended_and_ends_with_two_runs(
-    name: str, tmp_path: Path
+    name: str, every: bool, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(sweeps.REPOSITORY / "templates" / name, tmp_path / name))
     experiment = folder / "experiment.py"
@@ -61,7 +64,7 @@ def test_every_recorded_idea_fails_once_is_mended_and_ends_with_two_runs(
     template = Template(folder)
     recorded = [idea.Name for idea in template.ideas if template.cassette(idea.Name)]
     assert len(recorded) >= at_least
-    if not os.environ.get("BONSAI_ALL_CASSETTES"):
+    if not every:
         recorded = recorded[:1]  # the rest takes minutes
 
     done = sweeps.run(
