@@ -104,7 +104,9 @@ def explain(fault: Fault, asked: Asked) -> str:
     else:
         what = "failed or could not be reached"
     text = _sentence(f"The service of {asked.model} {what}", fault)
-    return f"{text} It asks to be left alone for {fault.pause:.0f} seconds." if fault.pause else text
+    return (
+        f"{text} It asks to be left alone for {fault.pause:.0f} seconds." if fault.pause else text
+    )
 
 
 def _sentence(head: str, fault: Fault) -> str:

@@ -23,6 +23,8 @@ FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 SEARCH = re.compile(r"[ \t]*<{5,9} SEARCH\b")
 REPLACE = re.compile(r"[ \t]*>{5,9} REPLACE\b")
 NAMES_A_FILE = re.compile(r"[ \t]*[*#`]*[ \t]*[\w./-]*\w\.\w+[`*:]*[ \t]*$")
+MOST_NESTED = 8  # tags that close, looked at for thinking within thinking
+MOST_LOOKED_AT = 1000  # characters of a line on either side of a tag
 QUOTES = "\"'`"
 
 
@@ -67,8 +69,7 @@ def answer_in(reply: str) -> Answer:
                 return Answer("", ENDED_THINKING)
             kept.append(reply[position : tag.start])
             position = closing.end
-        kept = ["".join(kept)]
-        position = _after(reply, position, at_start=not kept[0].strip())
+        position = _after(reply, position, at_start=not any(map(str.strip, kept)))
     if not thought:
         return Answer(reply)
     text = "".join([*kept, reply[position:]])
@@ -105,47 +106,68 @@ def _next_tag(text: str, start: int) -> _Tag | None:
                 return tag
             position, above = end, ""
             continue
+        spoken_of: set[str] = set()
         for tag in _tags(text, position, line_end):
-            if _is_live(text, tag, position, line_end):
+            if tag.closes and tag.name in spoken_of:
+                continue
+            if _is_live(*_around(text, tag, position), tag.closes):
                 return tag
+            spoken_of.add(tag.name)
         above = line.strip() or above
         position = line_end + 1
     return None
 
 
-def _is_live(text: str, tag: _Tag, start: int, end: int) -> bool:
+def _around(text: str, tag: _Tag, start: int) -> tuple[str, str]:
+    """What stands before a tag on its line, from `start` on, and what after it."""
+    first = max(start, tag.start - MOST_LOOKED_AT)
+    first = max(first, text.rfind("\n", first, tag.start) + 1)
+    after = text[tag.end : tag.end + MOST_LOOKED_AT].partition("\n")[0]
+    return text[first : tag.start], after
+
+
+def _is_live(before: str, after: str, closes: bool) -> bool:
     """Whether a tag outside of blocks opens or closes thinking: not one that is spoken of."""
-    before, after = text[start : tag.start].strip(), text[tag.end : end].strip()
-    if not before:
+    if not before.strip():
         return True
-    if _quoted(text, tag, start, end):
+    if _quoted(before, after):
         return False
-    if tag.closes and not after:
+    if closes and not after.strip():
         return True
-    return before[-1] in ".!?:…)>]。" and before.count('"') % 2 == 0
+    return before.rstrip()[-1] in ".!?:…)>]。" and before.count('"') % 2 == 0
 
 
-def _quoted(text: str, tag: _Tag, start: int, end: int) -> bool:
+def _quoted(before: str, after: str) -> bool:
     """Whether a tag stands within a text of its line, as in `prompt = "<think>"`."""
-    before, after = text[start : tag.start], text[tag.end : end]
     if before[-1:] in tuple(QUOTES) and before[-1:] in after:
         return True
     return any(before.count(mark) % 2 == 1 and mark in after for mark in '"`')
 
 
 def _closing(text: str, opening: _Tag) -> _Tag | None:
-    """The tag that closes the thinking; drafts within need not be whole, so blocks do not count."""
+    """The tag that closes the thinking; drafts within need not be whole, so blocks do not count.
+
+    Thinking within thinking is closed first, if there are as many tags that close as that open.
+    """
+    found: list[_Tag] = []
     quoted = None
+    depth = 1
     for tag in _tags(text, opening.end, len(text)):
-        if not tag.closes or tag.name != opening.name:
+        if tag.name != opening.name:
             continue
-        start = text.rfind("\n", 0, tag.start) + 1
-        start, end = max(start, opening.end), _line_end(text, tag.end)
-        alone = not text[start : tag.start].strip() or not text[tag.end : end].strip()
-        if alone or not _quoted(text, tag, start, end):
-            return tag
-        quoted = quoted or tag
-    return quoted
+        before, after = _around(text, tag, opening.end)
+        alone = not before.strip() or not after.strip()
+        if _quoted(before, after) and not (alone and tag.closes):
+            quoted = quoted or (tag if tag.closes else None)
+            continue
+        depth += -1 if tag.closes else 1
+        if tag.closes:
+            found.append(tag)
+        if depth == 0 or len(found) == MOST_NESTED:
+            break
+    if not found:
+        return quoted
+    return found[-1] if depth == 0 else found[0]
 
 
 def _end_of_thinking(text: str, start: int, end: int, closed: bool) -> _Tag | None:
@@ -160,9 +182,7 @@ def _end_of_thinking(text: str, start: int, end: int, closed: bool) -> _Tag | No
             opened.add(tag.name)
         if tag.name in opened:
             continue  # both are the block's
-        line_start = text.rfind("\n", 0, tag.start) + 1
-        line_end = _line_end(text, tag.end)
-        if tag.closes and not (text[line_start : tag.start] + text[tag.end : line_end]).strip():
+        if tag.closes and not "".join(_around(text, tag, start)).strip():
             last = tag
     if last is None or not closed:
         return last
