@@ -126,7 +126,7 @@ def _joined(text: str) -> dict[str, Any]:
     said: list[str] = []
     thought: list[str] = []
     finish, called, ended = None, False, False
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and at no other sign: replies hold them all
         name, _, value = line.partition(":")
         value = value.strip()
         if name.strip() != "data" or not value:
