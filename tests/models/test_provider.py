@@ -137,13 +137,13 @@ def test_a_fault_of_the_service_is_told_in_its_own_words(
 def test_a_pause_is_as_long_as_the_service_says(
     slept: list[float], answer: Any, seconds: float
 ) -> None:
-    with service(answer(), Says("rested")) as (fake, _, ask):
+    with service(answer(), Says("rested")) as (_, _, ask):
         assert ask().text == "rested"
         assert slept == [pytest.approx(seconds, abs=1.5)]
 
 
 def test_too_long_a_pause_is_left_to_whoever_waits(slept: list[float]) -> None:
-    with service(Fails(429, {"Retry-After": "999"})) as (fake, _, ask):
+    with service(Fails(429, {"Retry-After": "999"})) as (_, _, ask):
         with pytest.raises(ServiceDown, match="left alone for 999 seconds") as down:
             ask()
         assert down.value.pause == 999.0
