@@ -309,7 +309,7 @@ class _Proposer:
                     papers=literature.describe(self.found),
                 )  # fmt: skip
             messages += [
-                {"role": "assistant", "content": reply.text},
+                {"role": "assistant", "content": reply.text or "(no answer)"},
                 {"role": "user", "content": answer},
             ]
 

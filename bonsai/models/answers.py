@@ -225,8 +225,8 @@ def why_empty(
         if thought or tokens_out > 1:
             return Lack(
                 "thought",
-                f"The model was still thinking when it reached its limit of {tokens_out:,} tokens, "
-                "so there is no answer.",
+                f"The reply ended while thinking, at its limit of {tokens_out:,} tokens, so there "
+                "is no answer in it.",
             )
         return Lack("window", "The reply was cut after one token: the prompt fills the window.")
     if thought:

@@ -16,7 +16,7 @@ from bonsai.models.answers import LARGEST_ANSWER, PERHAPS_BILLED, Cause
 
 # Of httpx: the address is none, so that no waiting helps.
 NO_ADDRESS = {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}
-TIMEOUTS = {"Timeout", "APITimeoutError", "ReadTimeout"}
+TIMEOUTS = {"Timeout", "APITimeoutError", "ReadTimeout", "ConnectTimeout"}
 
 
 class Asked(Protocol):
@@ -70,8 +70,8 @@ def read(error: BaseException) -> Fault:
     if isinstance(error, answers.NoReply):
         return Fault("passes", error.status, said, text, billed=error.billed)
     unsent = bool(names & {"ConnectError", "ConnectTimeout", "ProxyError"})
-    if names & TIMEOUTS and not unsent:
-        return Fault("passes", None, said, text, timed_out=True, billed=True)
+    if names & TIMEOUTS:
+        return Fault("passes", None, said, text, timed_out=True, billed=not unsent)
     if names & NO_ADDRESS or "AuthenticationError" in names:
         return Fault("config", 401 if "AuthenticationError" in names else None, said, text)
     named = getattr(error, "status_code", None)
@@ -84,7 +84,7 @@ def read(error: BaseException) -> Fault:
 
 def explain(fault: Fault, asked: Asked) -> str:
     """The fault as a sentence for people."""
-    if fault.timed_out:
+    if fault.timed_out and fault.billed:
         return f"The model did not answer within {asked.timeout_seconds:g} seconds."
     status = fault.status
     if fault.cause == "too long":

@@ -301,8 +301,8 @@ class _Timed(io.RawIOBase):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet, else each reply waits 40 ms for the network
-    timeout = REQUEST_SECONDS  # of sending the whole of an answer, among others
+    disable_nagle_algorithm = True  # else each reply waits 40 ms for the network
+    timeout = REQUEST_SECONDS  # also of sending: what goes out unbuffered has a deadline as a whole
 
     def setup(self) -> None:
         super().setup()

@@ -181,9 +181,12 @@ class LiveModel:
         finish_reason = choice.finish_reason or "stop"
         tokens_out = getattr(usage, "completion_tokens", None) or 0
         lack = None
-        if not said.strip():
+        cut = finish_reason == "length"
+        if not (thinking.answer_in(said).text if cut else said).strip():
             called = bool(getattr(choice.message, "tool_calls", None))
-            lack = answers.why_empty(finish_reason, thought, tokens_out, tool_called=called)
+            lack = answers.why_empty(
+                finish_reason, thought or said.strip(), tokens_out, tool_called=called
+            )
         # A lone surrogate is legal in JSON and in no file.
         text = thinking.with_thinking(thought, said).encode("utf-8", "replace").decode()
         return Reply(

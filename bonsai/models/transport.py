@@ -18,6 +18,7 @@ import httpx
 
 from bonsai.models import answers
 
+CONNECT_SECONDS = 15.0  # within which a service accepts a connection; else it is away
 LONGEST_CALL = 600.0  # seconds; where the request names no deadline
 
 
@@ -40,7 +41,9 @@ class ServiceClient(httpx.Client):
             httpx.HTTPError: no whole answer came.
         """
         options["stream"] = True
-        timeouts = request.extensions.get("timeout") or {}
+        timeouts = dict(request.extensions.get("timeout") or {})
+        timeouts["connect"] = min(timeouts.get("connect") or CONNECT_SECONDS, CONNECT_SECONDS)
+        request.extensions = {**request.extensions, "timeout": timeouts}
         with _Deadline(request, timeouts.get("read") or LONGEST_CALL):
             response = super().send(request, **options)
             try:
@@ -58,7 +61,7 @@ class ServiceClient(httpx.Client):
         try:
             if too_large:
                 raise answers.NoReply("the answer is longer than 16 MiB", billed=status < 400)
-            if status == 200 and request.url.path.endswith("/chat/completions"):
+            if 200 <= status < 300 and request.url.path.endswith("/chat/completions"):
                 content = json.dumps(answers.completion(content)).encode()
                 headers["content-type"] = "application/json"
         except answers.NoReply as problem:

@@ -264,6 +264,28 @@ def test_a_client_that_drips_its_request_is_hung_up_on(
             assert 0.5 < time.monotonic() - started < 2
 
 
+def test_a_client_that_sips_its_reply_holds_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateways, "REQUEST_SECONDS", 0.6)
+    before = threading.active_count()
+    with conversation(tmp_path, Says("x" * 12_000_000)) as (_, _, session):
+        parts = urlsplit(session.base_url)
+        body = json.dumps({"messages": QUESTION}).encode()
+        head = f"POST {parts.path}/chat/completions HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((parts.hostname, parts.port)) as client:
+            client.sendall(head.encode() + body)
+            until = time.monotonic() + 10
+            while session.exchanges == 0 and time.monotonic() < until:
+                time.sleep(0.02)
+            assert session.exchanges == 1
+            gone = time.monotonic() + 4
+            while threading.active_count() > before + 2 and time.monotonic() < gone:
+                time.sleep(0.05)  # the server of the model and of the gateway stay
+                client.recv(50_000)
+            assert threading.active_count() <= before + 2
+
+
 def test_the_last_refusal_and_its_kind_are_remembered(tmp_path: Path) -> None:
     script = [Fails(401), Fails(400), Says("<think>never closed"), Says("Yes.")]
     with conversation(tmp_path, *script) as (_, _, session):

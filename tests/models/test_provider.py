@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bonsai.models import answers, provider
+from bonsai.models import answers, provider, transport
 from bonsai.models.budget import Account, Books, Budget
 from bonsai.models.exchange import Refusal, Reply, ServiceDown
 from bonsai.models.provider import LiveModel
@@ -205,8 +207,13 @@ def test_a_model_that_thought_until_its_limit_is_given_more_once() -> None:
         assert account.spending.tokens == 10 + 4096 + 1100, "both are paid"
         lack = ask().lack
         assert lack is not None
-        assert "still thinking when it reached its limit of 4,096 tokens" in lack.sentence
+        assert "ended while thinking, at its limit of 4,096 tokens" in lack.sentence
         assert len(fake.bodies) == 4
+
+
+def test_so_is_one_whose_thinking_is_in_its_text() -> None:
+    with service(_choice({"content": "<think>Hm."}, "length", 4096), Says("Yes.")) as (_, _, ask):
+        assert ask().text == "Yes."
 
 
 def test_not_where_the_budget_set_the_limit() -> None:
@@ -303,6 +310,24 @@ def test_a_call_ends_at_its_deadline_and_leaves_no_thread(answer: Step) -> None:
         assert not _calls(), "the connection was closed"
         assert not account.spending.open, "the call is entered as spent"
         assert account.spending.tokens > 1100
+
+
+def test_a_service_that_accepts_no_connection_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.5)
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # until its queue is full, and what comes after is dropped
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        account, started = Books().account("", ""), time.monotonic()
+        with pytest.raises(ServiceDown, match="could not be reached") as down:
+            _ask(LiveModel(MODEL, api_base=address, api_key="k"), account)
+    assert down.value.kind == "passes"
+    assert time.monotonic() - started < 5
+    assert account.spending.tokens == 0
 
 
 def _calls() -> list[threading.Thread]:

@@ -236,6 +236,7 @@ def test_dead_from_the_start_the_command_stops_and_resume_finishes_every_idea(
     done = sweeps.run(
         *("run", str(BRISK), "--ideas", "ideas.json", "--out", "res", "--confirm-seeds", "0"),
         *(*MODEL, "--api-base", f"http://127.0.0.1:{port}/v1", "--wait-for-model", "20"),
+        *("--context-tokens", "100000"),
         cwd=tmp_path,
     )
     assert time.monotonic() - started < 60
@@ -243,6 +244,8 @@ def test_dead_from_the_start_the_command_stops_and_resume_finishes_every_idea(
     assert f"`bonsai resume {tmp_path / 'res'}` goes on" in done.stderr
     assert "Traceback" not in done.stderr
     entries = sweeps.entries(tmp_path / "res")
+    told = json.loads((tmp_path / "res" / "sweep.json").read_text())
+    assert (told["wait_for_model"], told["context_tokens"]) == (20, 100_000)
     assert _remarks(entries) == ["outage", "given up"]
     assert "could not be reached" in entries[-1].message
     assert _story(entries) == [("start", True)]
