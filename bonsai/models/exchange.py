@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +38,7 @@ class ServiceDown(Refusal):
         kind: whether it tends to pass; else the key or the model's name is wrong, or the quota is
             used up.
         pause: for how many seconds the service asks to be left alone.
+        at: when it was so, in `time.monotonic`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ServiceDown(Refusal):
         super().__init__(sentence)
         self.kind = kind
         self.pause = pause
+        self.at = time.monotonic()
 
 
 class NobodyWaits(Exception):

@@ -59,6 +59,7 @@ class Outage:
         self._changed = threading.Condition()
         self._began: float | None = None  # this and the next in `time.monotonic`
         self._next_try = 0.0
+        self._answered = 0.0  # when the latest reply came
         self._pauses = 0  # so far, in this outage
         self._ends = 0  # outages that are over
         self._gone: tuple[str, int] | None = None
@@ -89,16 +90,29 @@ class Outage:
         """What `ask` returns, in the end.
 
         Raises:
-            ServiceGone: as `wait`.
+            ServiceGone: as `wait`; or others are answered, and `ask` is not for all its patience.
         """
+        tries, first = 0, 0.0
         while True:
             try:
                 return ask()
             except ServiceDown as down:
-                self.wait(down)
+                first = first or down.at
+                lasted = time.monotonic() - first
+                if tries and lasted >= self.patience_seconds and self._answered > first:
+                    raise ServiceGone(
+                        f"{down} So it is since {lasted:.0f} s, though others are answered.",
+                        TEMPORARY,
+                    ) from down
+                self.wait(down, tries)
+                tries += 1
 
-    def wait(self, down: ServiceDown) -> None:
+    def wait(self, down: ServiceDown, tries: int = 0) -> None:
         """Return when it is time to ask again.
+
+        Args:
+            down: how the service was found.
+            tries: how often this was waited for already.
 
         Raises:
             ServiceGone: there is nothing to wait for, or it was waited for long enough.
@@ -106,17 +120,22 @@ class Outage:
         """
         with self._changed:
             self.check()
+            old_news = down.at < self._answered  # others were answered since
+            if old_news and down.kind == "passes" and down.pause <= self.patience_seconds:
+                own = _pause(tries - 1) if tries else 0.0
+                self._until(time.monotonic() + max(own, down.pause))
+                return
             self._begin(down)
             if down.kind != "passes":
                 self._give_up(str(down), CONFIGURATION if down.kind == "config" else TEMPORARY)
-            self._plan(down)
+            self._plan(down, tries)
             ends = self._ends
-            while (left := self._next_try - time.monotonic()) > 0 and ends == self._ends:
-                self._changed.wait(min(left, GLANCE_SECONDS))
-                self.check()
+            while self._next_try > time.monotonic() and ends == self._ends:
+                self._until(min(self._next_try, time.monotonic() + GLANCE_SECONDS))
 
     def answered(self) -> None:
         """The service gave a reply: if it was away, it is back."""
+        self._answered = time.monotonic()
         if self._began is None:  # as nearly always
             return
         with self._changed:
@@ -130,6 +149,12 @@ class Outage:
             self._remark(OVER, sentence, seconds)
             self._changed.notify_all()
 
+    def _until(self, moment: float) -> None:
+        """Wait, ready to stop."""
+        while (left := moment - time.monotonic()) > 0:
+            self._changed.wait(min(left, GLANCE_SECONDS))
+            self.check()
+
     def _begin(self, down: ServiceDown) -> None:
         if self._began is not None:
             return
@@ -138,7 +163,7 @@ class Outage:
         if down.kind == "passes" and self.patience_seconds > 0:
             self._say(f"{down} It is waited for, {self.patience_seconds:g} s at most.")
 
-    def _plan(self, down: ServiceDown) -> None:
+    def _plan(self, down: ServiceDown, tries: int) -> None:
         """Set when to try next, unless somebody has, who was refused at the same time."""
         now = time.monotonic()
         end = (now if self._began is None else self._began) + self.patience_seconds
@@ -150,7 +175,7 @@ class Outage:
         if now + down.pause > end:
             self._give_up(f"{down} That is longer than it is waited for.", TEMPORARY)
         if now >= self._next_try:
-            self._next_try = min(end, now + PAUSES[min(self._pauses, len(PAUSES) - 1)])
+            self._next_try = min(end, now + _pause(max(self._pauses, tries)))
             self._pauses += 1
         self._next_try = max(self._next_try, now + down.pause)
 
@@ -160,3 +185,8 @@ class Outage:
         self._remark(GIVEN_UP, sentence, seconds)
         self._changed.notify_all()
         raise ServiceGone(sentence, exit_code)
+
+
+def _pause(number: int) -> float:
+    """The pause of that number, from 0, in seconds."""
+    return PAUSES[min(number, len(PAUSES) - 1)]

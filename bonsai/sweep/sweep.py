@@ -51,6 +51,7 @@ class Sweep:
         self._outage = Outage(
             settings.wait_for_model, say=observer.say, remark=self._remark, cancel=self.cancel
         )
+        self._unanswered: ServiceGone | None = None  # why an idea is left unfinished
         self._refresher: Refresher | None = None
 
     def run(self) -> SweepSummary:
@@ -78,7 +79,7 @@ class Sweep:
             self._work()
             sweep = summarise(self.results)
             report.write(sweep)
-            if (gone := self._outage.gone) is not None:
+            if (gone := self._outage.gone or self._unanswered) is not None:
                 raise ServiceGone(
                     f"{gone} What is not finished is not lost: `bonsai resume {self.results}` "
                     "goes on.",
@@ -256,7 +257,10 @@ class Sweep:
             return None
         try:
             return work()
-        except (execution.Cancelled, ServiceGone):
+        except execution.Cancelled:
+            return None
+        except ServiceGone as gone:
+            self._unanswered = gone
             return None
         except DiskFull:
             raise

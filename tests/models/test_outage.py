@@ -13,8 +13,6 @@ from bonsai.models import outage
 from bonsai.models.exchange import ServiceDown
 from bonsai.models.outage import Outage, ServiceGone
 
-AWAY = ServiceDown("The service of x could not be reached.", "passes")
-
 
 class Told:
     """What an outage says and remarks."""
@@ -42,7 +40,7 @@ class Service:
     def __call__(self) -> str:
         self.asked += 1
         if time.monotonic() < self.back:
-            raise AWAY
+            raise ServiceDown("The service of x could not be reached.", "passes")
         return "a reply"
 
 
@@ -114,6 +112,39 @@ def test_a_pause_beyond_all_patience_is_not_begun() -> None:
         Outage(600).wait(ServiceDown("Slow down.", "passes", pause=9999))
     assert gone.value.exit_code == 75
     assert time.monotonic() - started < 1
+
+
+def test_old_news_begins_no_outage() -> None:
+    told = Told(600)
+    old = ServiceDown("The service of x failed.", "passes")
+    told.outage.answered()
+    told.outage.wait(old)
+    limited = ServiceDown("Too many requests.", "passes", pause=0.5)
+    told.outage.answered()
+    started = time.monotonic()
+    told.outage.wait(limited)
+    assert time.monotonic() - started >= 0.5, "it is still left alone as long as it asked"
+    assert told.remarks == []
+
+
+@pytest.mark.usefixtures("brisk")
+def test_one_who_alone_is_never_answered_is_given_up_and_the_others_go_on() -> None:
+    told, over = Told(1.0), threading.Event()
+
+    def another() -> None:
+        while not over.wait(0.02):
+            told.outage.answered()
+
+    thread = threading.Thread(target=another)
+    thread.start()
+    try:
+        with pytest.raises(ServiceGone, match="though others are answered"):
+            told.outage.through(Service(60))
+    finally:
+        over.set()
+        thread.join()
+    told.outage.check()
+    assert told.outage.gone is None
 
 
 def test_pauses_grow_to_a_minute() -> None:

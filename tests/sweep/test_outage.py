@@ -154,6 +154,23 @@ def test_gone_in_a_phase_the_idea_is_not_over_and_resume_finishes_it(
     assert _remarks(entries) == ["outage", "given up"]
 
 
+def test_ideas_side_by_side_wait_for_one_and_the_same_outage(
+    sweep_with: Callable[..., Any],
+) -> None:
+    author, back = Author(), [0.0]
+
+    def answer(body: dict[str, Any]) -> Any:
+        if _phase(body) == "edit" and not back[0]:
+            back[0] = time.monotonic() + 3
+        return Fails(503) if time.monotonic() < back[0] else author(body)
+
+    with FakeModel(*[answer] * 300).serving() as fake:
+        entries, _ = sweep_with(_settings(fake.url, ["one", "two", "three"], workers=3))
+    for name in ("one", "two", "three"):
+        assert _story(entries, name) == WHOLE
+    assert _remarks(entries) == ["outage", "outage over"]
+
+
 def test_an_edit_of_which_half_was_done_is_done_again_from_the_start(
     sweep_with: Callable[..., Any], tmp_path: Path
 ) -> None:
