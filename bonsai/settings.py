@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bonsai.base import BonsaiError, write_atomically
 from bonsai.evaluation import verdict
 from bonsai.execution import Mode
-from bonsai.models import Budget
+from bonsai.models import WAIT_SECONDS, Budget
 from bonsai.templates import Idea, Template, contract
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
@@ -38,6 +38,8 @@ class Settings(BaseModel):
     assignments: list[Assignment]
     model: str | None = None  # None: cassettes are played back
     api_base: str | None = None
+    context_tokens: Annotated[int, Field(ge=1)] | None = None  # the model's window; None: unknown
+    wait_for_model: Annotated[float, Field(ge=0)] = WAIT_SECONDS  # while its service is away
     agent: Literal["aider", "rewrite"] = "aider"
     edit_format: Literal["diff", "whole"] = "diff"
     max_runs: Annotated[int, Field(ge=1)] = 5

@@ -33,12 +33,30 @@ class Fails:
     message: str = "scripted fault"
 
 
+@dataclass(frozen=True)
+class Sends:
+    """An answer of any shape.
+
+    Attributes:
+        body: what is sent; what is no text is sent as JSON.
+        status: its HTTP status.
+        headers: beside the usual.
+        drips: whether it is sent a byte every 20 ms, headers first.
+    """
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drips: bool = False
+
+
 HANGS = "answers nothing until the test is over"
 CUT = "an answer that breaks off"
 NOT_JSON = "an answer that is not JSON"
 NO_CHOICES = "an answer without a reply in it"
 
-Step = Says | Fails | str | Callable[[dict[str, Any]], Says]  # the last: made for the request
+Answer = Says | Fails | Sends | str
+Step = Answer | Callable[[dict[str, Any]], Answer]  # the last: made for the request
 
 
 class FakeModel:
@@ -52,8 +70,8 @@ class FakeModel:
         self.url = ""
 
     @contextmanager
-    def serving(self) -> Iterator[FakeModel]:
-        server = _Server(("127.0.0.1", 0), _Handler)
+    def serving(self, port: int = 0) -> Iterator[FakeModel]:
+        server = _Server(("127.0.0.1", port), _Handler)
         server.fake = self
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -87,22 +105,35 @@ class _Handler(BaseHTTPRequestHandler):
         if callable(step):
             step = step(body)
         if isinstance(step, Says):
-            self._send(200, json.dumps(_completion(step)))
+            self._send(200, json.dumps(completion(step)))
         elif isinstance(step, Fails):
             error = {"error": {"message": step.message, "type": "fault", "code": None}}
             self._send(step.status, json.dumps(error), step.headers)
+        elif isinstance(step, Sends):
+            text = step.body if isinstance(step.body, str) else json.dumps(step.body)
+            if step.drips:
+                self._drip(step.status, text)
+            else:
+                self._send(step.status, text, step.headers)
         elif step == HANGS:
             fake.hung_up.wait(30)
         elif step == CUT:
-            whole = json.dumps(_completion(Says("half of this is lost")))
+            whole = json.dumps(completion(Says("half of this is lost")))
             self._send(200, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
         elif step == NOT_JSON:
             self._send(200, "<html>maintenance</html>")
         else:
-            self._send(200, json.dumps({**_completion(Says("")), "choices": []}))
+            self._send(200, json.dumps({**completion(Says("")), "choices": []}))
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+    def _drip(self, status: int, text: str) -> None:
+        head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\n\r\n"
+        for byte in (head + text).encode():
+            if self.server.fake.hung_up.wait(0.02):
+                return
+            self.wfile.write(bytes([byte]))
 
     def _send(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         content = text.encode()
@@ -114,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _completion(says: Says) -> dict[str, Any]:
+def completion(says: Says) -> dict[str, Any]:
     message = {"role": "assistant", "content": says.text}
     return {
         "id": "fake",

@@ -2,4 +2,10 @@
 
 
 class BonsaiError(Exception):
-    """A mistake that the reader can mend; its text says what was wrong, where, and what to do."""
+    """A mistake that the reader can mend; its text says what was wrong, where, and what to do.
+
+    Attributes:
+        exit_code: the status with which a command ends because of it.
+    """
+
+    exit_code = 2

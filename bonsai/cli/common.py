@@ -27,7 +27,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def for_people(command: Command) -> Command:
-    """A mistake of the user ends with one sentence and exit code 2, never with a traceback."""
+    """A mistake of the user ends with one sentence and exit code 2, never with a traceback.
+
+    A service of a model that is away ends with 75 or 78, as sysexits.h has it.
+    """
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -35,7 +38,7 @@ def for_people(command: Command) -> Command:
             return command(*arguments, **options)
         except BonsaiError as error:
             Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise typer.Exit(error.exit_code) from None
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -59,6 +62,16 @@ Seeds = Annotated[
 ]
 Dollars = Annotated[float | None, typer.Option(min=0.0, help="Most dollars for the model.")]
 Tokens = Annotated[int | None, typer.Option(min=0, help="Most tokens to and from it.")]
+WaitForModel = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0, metavar="SECONDS", help="How long to wait for a model's service that is away."
+    ),
+]
+ContextTokens = Annotated[
+    int | None,
+    typer.Option(min=1, help="The model's window, prompt and reply; default: what refusals tell."),
+]
 Hours = Annotated[float | None, typer.Option(min=0.0, help="Hours until nothing new is begun.")]
 
 

@@ -11,8 +11,10 @@ import typer
 
 from bonsai.base import BonsaiError
 from bonsai.cli.common import (
+    ContextTokens,
     Dollars,
     Tokens,
+    WaitForModel,
     app,
     for_people,
 )
@@ -27,6 +29,8 @@ def propose_ideas(
     api_base: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible service.")
     ] = None,
+    context_tokens: ContextTokens = None,
+    wait_for_model: WaitForModel = None,
     reflections: Annotated[
         int, typer.Option(min=0, help="Rounds in which the model thinks an idea over.")
     ] = 3,
@@ -56,12 +60,12 @@ def propose_ideas(
       bonsai ideas fashion_mnist --model gpt-4o --literature --results results/2026-11-21_10-00-00
     """
     from bonsai.ideas import Literature, next_command, propose, results_folders
-    from bonsai.models import Budget, LiveModel
+    from bonsai.models import WAIT_SECONDS, Budget, LiveModel, ServiceGone
     from bonsai.templates import find_templates
 
     if model is None:
         raise BonsaiError("ideas are proposed by a model; name one with --model, e.g. gpt-4o")
-    live = LiveModel(model, api_base)
+    live = LiveModel(model, api_base, context_tokens=context_tokens)
     if budget_usd is not None and not live.price_is_known:
         raise BonsaiError(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
@@ -75,6 +79,7 @@ def propose_ideas(
         budget=Budget(usd=budget_usd, tokens=budget_tokens), reflections=reflections,
         results=results_folders(results or []),
         search=Literature() if literature else None, say=typer.echo,
+        wait_for_model=WAIT_SECONDS if wait_for_model is None else wait_for_model,
     )  # fmt: skip
     for line in proposals.report():
         typer.echo(line)
@@ -82,5 +87,8 @@ def propose_ideas(
         typer.echo(f"{proposals.out}\nNext: {next_command(template, proposals.out, live)}")
     if proposals.stopped:
         raise typer.Exit(130)
+    if (gone := proposals.gone) is not None:
+        kept = f" {proposals.out} holds what was accepted." if proposals.accepted else ""
+        raise ServiceGone(f"{gone}{kept} Give the command again when it is back.", gone.exit_code)
     if not proposals.accepted:
         raise BonsaiError(f"no idea was accepted: {proposals.why_ended}")

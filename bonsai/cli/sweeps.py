@@ -17,6 +17,7 @@ import typer
 from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
+    ContextTokens,
     Data,
     Dollars,
     Hours,
@@ -24,6 +25,7 @@ from bonsai.cli.common import (
     Seeds,
     Templates,
     Tokens,
+    WaitForModel,
     app,
     for_people,
 )
@@ -83,6 +85,8 @@ def run(
     api_base: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible service.")
     ] = None,
+    context_tokens: ContextTokens = None,
+    wait_for_model: WaitForModel = None,
     agent: Annotated[
         AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")
     ] = AgentName.aider,
@@ -160,7 +164,7 @@ def run(
 
       bonsai run --model gpt-4o --executor ray --address head-node:6379
     """
-    from bonsai.models import Budget, LiveModel
+    from bonsai.models import WAIT_SECONDS, Budget, LiveModel
     from bonsai.settings import Assignment, Settings
     from bonsai.templates import find_templates
 
@@ -181,7 +185,9 @@ def run(
     )
     settings = Settings(
         assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
-        model=model, api_base=api_base, agent=agent.value, edit_format=edit_format.value,
+        model=model, api_base=api_base, context_tokens=context_tokens,
+        wait_for_model=WAIT_SECONDS if wait_for_model is None else wait_for_model,
+        agent=agent.value, edit_format=edit_format.value,
         max_runs=max_runs, max_tries=max_tries, data=data, seeds=arguments.parse_seeds(seeds),
         **arguments.parse_machines(
             executor.value, workers, threads, gpus_per_run, address, slurm or []
@@ -219,7 +225,7 @@ def run(
 
 @app.command()
 @for_people
-def resume(results: Results = None) -> None:
+def resume(results: Results = None, wait_for_model: WaitForModel = None) -> None:
     """Go on with a sweep where it was, however it ended; nothing finished is done again.
 
     Example:  bonsai resume results/2026-11-21_10-00-00
@@ -227,12 +233,16 @@ def resume(results: Results = None) -> None:
     from bonsai.settings import Settings
 
     folder = arguments.results_folder(results)
-    _sweep(folder, Settings.load(folder))
+    settings = Settings.load(folder)
+    if wait_for_model is not None:
+        settings = settings.model_copy(update={"wait_for_model": wait_for_model})
+    _sweep(folder, settings)
 
 
 def _sweep(results: Path, settings: Any) -> None:
     from bonsai import report
     from bonsai.cli.board import Board
+    from bonsai.models import ServiceGone
     from bonsai.report import tracking
     from bonsai.settings import REPORT
     from bonsai.sweep import Sweep
@@ -251,6 +261,9 @@ def _sweep(results: Path, settings: Any) -> None:
         board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
         sys.stdout.flush()
         os._exit(130)  # at once: a thread may still be waiting for a model that does not answer
+    except ServiceGone:
+        board.say(str(results / REPORT / "index.html"))
+        raise
     board.say("")
     board.say(report.headline(sweep))
     if sweep.failures:

@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ from bonsai.ideas import literature, novelty
 from bonsai.ideas.history import IdeaHistory
 from bonsai.ideas.literature import Literature
 from bonsai.models import (
+    WAIT_SECONDS,
     Books,
     Budget,
     Cost,
     Gateway,
     LiveModel,
+    Outage,
     Refusal,
     Reply,
+    ServiceGone,
     Session,
     Spending,
     describe_cost,
@@ -73,6 +77,7 @@ class Proposals:
         spending: what it cost.
         why_ended: why there are fewer ideas than were wanted; None if there are not.
         stopped: whether a person stopped it.
+        gone: why the model's service is waited for no longer; None if it is not away.
     """
 
     out: Path
@@ -81,6 +86,7 @@ class Proposals:
     spending: Spending = field(default_factory=Spending)
     why_ended: str | None = None
     stopped: bool = False
+    gone: ServiceGone | None = None
 
     def accept(self, idea: Idea) -> None:
         """Add an idea, and have it on the disk before returning."""
@@ -119,6 +125,7 @@ def propose(
     results: Sequence[Path] = (),
     search: Literature | None = None,
     say: Say = print,
+    wait_for_model: float = WAIT_SECONDS,
 ) -> Proposals:
     """Have a model propose ideas, until there are as many as wanted, or none more comes.
 
@@ -132,6 +139,7 @@ def propose(
         results: results folders to learn from, the oldest first.
         search: how papers are looked for; None: they are not.
         say: called with a line for a person, as things happen.
+        wait_for_model: for how many seconds the model's service is waited for when it is away.
 
     Raises:
         BonsaiError: `out` is there already, or is no name of a file of ideas; the template cannot
@@ -155,12 +163,19 @@ def propose(
     )
     books = Books(sweep=budget, name="command")
     proposals.spending = books.spending
-    with Gateway(live, books) as gateway, gateway.session(exchanges_folder(out)) as session:
-        proposer = _Proposer(template, proposals, known, opening, session, reflections, search, say)
+    with (
+        Gateway(live, books, Outage(wait_for_model, say=say)) as gateway,
+        gateway.session(exchanges_folder(out)) as session,
+    ):
+        proposer = _Proposer(
+            template, proposals, known, opening, session, gateway.outage, reflections, search, say
+        )
         try:
             proposer.work(wanted)
         except Refusal as refusal:
             proposals.why_ended = str(refusal)
+        except ServiceGone as gone:
+            proposals.why_ended, proposals.gone = str(gone), gone
         except KeyboardInterrupt:
             proposals.why_ended, proposals.stopped = "stopped by a person", True
         if session.exchanges == 0:  # so that the command can be given again
@@ -223,6 +238,7 @@ class _Proposer:
     known: IdeaHistory
     opening: Opening
     session: Session
+    outage: Outage
     reflections: int
     search: Literature | None
     say: Say
@@ -234,7 +250,8 @@ class _Proposer:
         """Hold conversations until there are as many ideas as wanted.
 
         Raises:
-            Refusal: the model does not answer, or the budget does not pay for it.
+            Refusal: the model refuses to answer, or the budget does not pay for it.
+            ServiceGone: the model's service is away.
         """
         fruitless = 0
         while len(self.proposals.accepted) < wanted:
@@ -268,7 +285,8 @@ class _Proposer:
         problems = rounds = 0
         while problems < MAX_PROBLEMS:
             request = {"messages": messages, "temperature": TEMPERATURE}
-            reply = self.session.answer(request, wanted=lambda: True)
+            ask = partial(self.session.answer, request, wanted=lambda: True)
+            reply = self.outage.through(ask)
             done = DONE.lower() in reply.text.lower()
             try:
                 idea = self._check(reply)
@@ -291,7 +309,7 @@ class _Proposer:
                     papers=literature.describe(self.found),
                 )  # fmt: skip
             messages += [
-                {"role": "assistant", "content": reply.text},
+                {"role": "assistant", "content": reply.text or "(no answer)"},
                 {"role": "user", "content": answer},
             ]
 
@@ -301,6 +319,8 @@ class _Proposer:
         Raises:
             Unusable: there is none, it is not of the right form, or it exists already.
         """
+        if self.session.lack:
+            raise Unusable(self.session.lack)
         try:
             value = extract(reply.text)
         except Unusable:

@@ -15,20 +15,25 @@ from bonsai.models.budget import (
     describe_cost,
     dollars,
 )
-from bonsai.models.exchange import Refusal, Reply
+from bonsai.models.exchange import Refusal, Reply, ServiceDown
 from bonsai.models.gateway import Gateway, Session
+from bonsai.models.outage import WAIT_SECONDS, Outage, ServiceGone
 from bonsai.models.provider import LiveModel
 
 __all__ = [
     "CALLS",
+    "WAIT_SECONDS",
     "Account",
     "Books",
     "Budget",
     "Cost",
     "Gateway",
     "LiveModel",
+    "Outage",
     "Refusal",
     "Reply",
+    "ServiceDown",
+    "ServiceGone",
     "Session",
     "Spending",
     "cassette",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
+
+from bonsai.models.answers import Lack
 
 # How often, in seconds, to look whether the agent still waits for its reply.
 GLANCE_SECONDS = 0.2
@@ -28,19 +31,45 @@ class Exhausted(Refusal):
         self.what = what
 
 
+class ServiceDown(Refusal):
+    """A refusal that is the service's fault, so nobody's try.
+
+    Attributes:
+        kind: whether it tends to pass; else the key or the model's name is wrong, or the quota is
+            used up.
+        pause: for how many seconds the service asks to be left alone.
+        at: when it was so, in `time.monotonic`.
+    """
+
+    def __init__(
+        self, sentence: str, kind: Literal["passes", "config", "quota"], pause: float = 0.0
+    ) -> None:
+        """Refuse because of the service; `sentence` says why to people."""
+        super().__init__(sentence)
+        self.kind = kind
+        self.pause = pause
+        self.at = time.monotonic()
+
+
 class NobodyWaits(Exception):
     """The agent hung up before its reply came."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply of the model."""
+    """One reply of the model.
+
+    Attributes:
+        text: what it said; its thinking is in it, between tags, until the gateway has recorded it.
+        lack: why it is empty; None if it is not, or nobody knows.
+    """
 
     text: str
     finish_reason: str = "stop"  # "length": the reply was cut off at the model's limit
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: float | None = 0.0  # None: nobody knows the price
+    lack: Lack | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ reason; `Session.refusal` holds the same sentence.
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import select
@@ -17,6 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +26,17 @@ from typing import Any, Literal, cast
 
 from bonsai.models import cassette as cassettes
 from bonsai.models.budget import Account, Books
-from bonsai.models.exchange import Exhausted, NobodyWaits, Refusal, Reply
+from bonsai.models.exchange import Exhausted, NobodyWaits, Refusal, Reply, ServiceDown
+from bonsai.models.outage import Outage
 from bonsai.models.provider import LiveModel
+from bonsai.models.thinking import answer_in
 
 __all__ = ["Gateway", "LiveModel", "Session"]
 
 MODEL_NAME = "bonsai"  # what agents call the model, whichever answers
 PASSED_ON = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
 LARGEST_REQUEST = 32 * 1024 * 1024  # bytes
+REQUEST_SECONDS = 60.0  # within which a request must be there, whole; an idle connection is closed
 
 
 class Gateway:
@@ -40,17 +45,25 @@ class Gateway:
     Attributes:
         url: Its address; sessions lie under it.
         books: What may be spent, and what was.
+        outage: Whether the model's service is away, for all sessions together.
     """
 
-    def __init__(self, live: LiveModel | None, books: Books | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveModel | None,
+        books: Books | None = None,
+        outage: Outage | None = None,
+    ) -> None:
         """Start serving on a free port of this machine, to this machine only.
 
         Args:
             live: The model that answers; None where only cassettes are played.
             books: What may be spent; None: there is no limit.
+            outage: Who waits for the service when it is away; None: whoever asks hears of it.
         """
         self.live = live
         self.books = books or Books()
+        self.outage = outage or Outage(0.0)
         self._sessions: dict[str, Session] = {}
         self._server = _Server(self._sessions)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -116,6 +129,8 @@ class Session:
         account: What pays for it; a cassette takes nothing.
         refusal: Why the last request was refused, as a sentence; None if it was answered.
         over: What was at its end when the last request was refused, if that was the reason.
+        down: The refusal, if it was the fault of the model's service.
+        lack: Why there was no answer in the last reply, as a sentence; None if there was one.
     """
 
     api_key = "local"
@@ -137,6 +152,8 @@ class Session:
         self.exchanges = skip
         self.refusal: str | None = None
         self.over: Literal["budget", "cassette"] | None = None
+        self.down: ServiceDown | None = None
+        self.lack: str | None = None
         self._gateway = gateway
         self._folder = folder
         self._cassette = cassette
@@ -167,10 +184,19 @@ class Session:
             found = cassettes.find(self._cassette, step, self.exchanges)
             self.exchanges = self.exchanges if found is None else found
 
+    def rewind(self, exchanges: int) -> None:
+        """Forget what was recorded after so many exchanges: it belongs to a step done again."""
+        cassettes.cut(self._folder, exchanges)
+        self.exchanges = exchanges
+        self.refusal = self.over = self.down = self.lack = None
+
     def answer(self, request: Mapping[str, Any], wanted: Callable[[], bool]) -> Reply:
         """Return the reply to one request, and record both.
 
+        What the model thought is recorded, and is not in the reply that is returned.
+
         Raises:
+            ServiceDown: The model's service is away; `down` holds it too.
             Refusal: There is no reply; `refusal` holds the reason too.
             NobodyWaits: `wanted` said that the agent hung up.
         """
@@ -182,12 +208,16 @@ class Session:
             except Refusal as refusal:
                 self.refusal = str(refusal)
                 self.over = refusal.what if isinstance(refusal, Exhausted) else None
+                self.down = refusal if isinstance(refusal, ServiceDown) else None
                 raise
             except Exception as error:
+                self.down = None
                 self.refusal = f"The gateway failed: {type(error).__name__}: {error}"
                 raise Refusal(self.refusal) from error
-            self.refusal = self.over = None
-            return reply
+            self.refusal = self.over = self.down = None
+            answer = answer_in(reply.text)
+            self.lack = reply.lack.sentence if reply.lack else answer.lack
+            return replace(reply, text=answer.text)
 
     def _answer(self, request: Mapping[str, Any], wanted: Callable[[], bool]) -> Reply:
         number = self.exchanges + 1
@@ -196,7 +226,12 @@ class Session:
         if self._replies is not None:
             reply = _play(self._replies, number)
         elif self._gateway.live is not None:
-            reply = self._gateway.live.ask(request, self.account, wanted=wanted)
+            outage = self._gateway.outage
+            # While it is known to be away, whoever waits for it does the trying again.
+            reply = self._gateway.live.ask(
+                request, self.account, wanted=wanted, retry=not outage.is_on
+            )
+            outage.answered()
         else:
             raise Refusal("No model is configured, and this idea has no cassette.")
         usage = {
@@ -243,10 +278,40 @@ class _BadRequest(Exception):
     pass
 
 
+class _Timed(io.RawIOBase):
+    """What a client sends, until a moment: a socket's own timeout begins anew with every byte."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.until = 0.0  # in `time.monotonic`
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not come to its end")
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(REQUEST_SECONDS)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet, else each reply waits 40 ms for the network
-    timeout = 60  # seconds that an idle connection is kept
+    disable_nagle_algorithm = True  # else each reply waits 40 ms for the network
+    timeout = REQUEST_SECONDS  # also of sending: what goes out unbuffered has a deadline as a whole
+
+    def setup(self) -> None:
+        super().setup()
+        self._incoming = _Timed(self.connection)
+        self.rfile = io.BufferedReader(self._incoming)
+
+    def handle_one_request(self) -> None:
+        self._incoming.until = time.monotonic() + REQUEST_SECONDS
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         session, what = self._route()

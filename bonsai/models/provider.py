@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from typing import Any
 
-from bonsai.models.budget import Account, Call
+from bonsai.models import answers, faults, thinking
+from bonsai.models.budget import USEFUL_REPLY, Account, Call
 from bonsai.models.exchange import (
     GLANCE_SECONDS,
     LONG_REPLY,
@@ -21,10 +22,24 @@ from bonsai.models.exchange import (
     Quote,
     Refusal,
     Reply,
+    ServiceDown,
 )
+from bonsai.models.faults import Fault
 
 # Services count by tokenizers of their own, so a prompt may be longer than it is counted here.
 PROMPT_MARGIN = 1.5
+
+
+MOST_TOKENS_TO_THINK = 32_768  # of a reply that is asked for once more; model's limit unknown
+NO_TOOLS = "There are no tools here. Answer in plain text."
+
+
+@dataclass
+class Learned:
+    """What a service's refusals told of its limits, in tokens; None: nothing yet."""
+
+    window: int | None = None  # prompt and reply together
+    reply: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,8 +50,10 @@ class LiveModel:
     api_base: str | None = None  # address of the service; None: the provider's own
     api_key: str | None = field(default=None, repr=False)  # None: litellm looks in the environment
     timeout_seconds: float = 300.0  # for one attempt; a reply that takes longer is not retried
-    retry_waits: tuple[float, ...] = (1.0, 5.0, 20.0)  # seconds before each further attempt
-    longest_wait_seconds: float = 60.0  # a service that asks for a longer pause is given up
+    retry_waits: tuple[float, ...] = (1.0, 5.0)  # seconds before each further attempt
+    longest_wait_seconds: float = 60.0  # a service that asks for a longer pause is not retried
+    context_tokens: int | None = None  # prompt and reply together; None: learned from refusals
+    learned: Learned = field(default_factory=Learned, compare=False, repr=False)
 
     def ask(
         self,
@@ -44,46 +61,55 @@ class LiveModel:
         account: Account,
         *,
         wanted: Callable[[], bool] = lambda: True,
+        retry: bool = True,
     ) -> Reply:
-        """Return the model's reply, trying again after faults that tend to pass.
+        """Return the model's reply, trying again after faults that pass within seconds.
+
+        A request that was too long for the window together with its reply is asked again with a
+        shorter one; one whose reply was empty, once more with what may help.
 
         Args:
             request: `messages` and sampling settings such as `temperature`, in OpenAI's form.
             account: What pays. Every attempt is entered before it is made; its cost when it is
                 known, which may be in another thread, and after this function has returned.
             wanted: Whether somebody still waits for the reply; asked several times a second.
+            retry: Whether to try again after faults of the service.
 
         Raises:
             Exhausted: The budget does not pay for a reply.
+            ServiceDown: The service failed, or refuses the key, the model or any more requests.
             Refusal: No reply came; the text says why.
             NobodyWaits: `wanted` said so.
         """
         litellm = _litellm()  # here, so that loading it does not count as the model's time
-        quote = self.quote(request)
-
-        def attempt(call: Call) -> Reply:
+        waits = list(self.retry_waits if retry else ())
+        changed, shortened = False, 0
+        while True:
+            quote = self.quote(request)
+            call = account.reserve(quote, wanted)
+            limit = _reply_limit(request, quote, call)
+            attempt = partial(self._attempt, litellm, _limited(request, limit), call)
             try:
-                reply = self._complete(litellm, _limited(request, call.max_tokens))
-            except Exception as error:
-                call.failed(billed=not _surely_unbilled(error))
-                raise
-            call.answered(reply)
-            return reply
-
-        for planned_wait in (*self.retry_waits, None):
-            try:
-                call = account.reserve(quote, wanted)
-                return _await(partial(attempt, call), self.timeout_seconds, wanted)
+                reply = _await(attempt, self.timeout_seconds, wanted)
             except (Refusal, NobodyWaits):
                 raise
             except Exception as error:
-                if planned_wait is None or not _tends_to_pass(error):
-                    self._refuse(error)
-                pause = max(planned_wait, _retry_after(error))
-                if pause > self.longest_wait_seconds:
-                    self._refuse(error, f" It asks to be left alone for {pause:.0f} seconds.")
-            _pause(pause, wanted)
-        raise AssertionError("the last attempt either returns or raises")
+                fault = faults.read(error)
+                if limit and shortened < 2 and self._learn(fault) and self.quote(request) != quote:
+                    shortened += 1
+                    continue
+                refusal = self._refusal(fault)
+                lasting = not isinstance(refusal, ServiceDown) or refusal.kind != "passes"
+                if lasting or fault.timed_out or not waits:
+                    raise refusal from error
+                if fault.pause > self.longest_wait_seconds:
+                    raise refusal from error
+                _pause(max(waits.pop(0), fault.pause), wanted)
+            else:
+                better = None if changed else self._better(request, reply, call, quote)
+                if better is None:
+                    return reply
+                request, changed = better, True
 
     def quote(self, request: Mapping[str, Any]) -> Quote:
         """The most that `request` can take, before it is made."""
@@ -94,20 +120,44 @@ class LiveModel:
             request.get("max_tokens"),
             request.get("max_completion_tokens"),
             _longest_reply(self.model),
+            self.learned.reply,
         )
         known = [int(limit) for limit in limits if limit]
+        longest = min(known, default=LONG_REPLY)
+        left = self._left_of_window(counted)
         return Quote(
             prompt_tokens=prompt_tokens,
-            reply_tokens=min(known, default=LONG_REPLY),
-            bounded=bool(known),
+            reply_tokens=longest if left is None else min(longest, left),
+            bounded=bool(known) and (left is None or longest <= left),
             prompt_usd=prompt_usd,
             reply_token_usd=reply_token_usd,
         )
+
+    def _left_of_window(self, counted: int) -> int | None:
+        """The tokens that a prompt of so many leaves for the reply; None: nobody knows.
+
+        At least half of what it seems to leave: the margin of the count may be all too wide.
+        """
+        window = self.context_tokens or self.learned.window
+        if window is None:
+            return None
+        surely = window - math.ceil(PROMPT_MARGIN * counted)
+        return max(1, surely if surely >= USEFUL_REPLY else (window - counted) // 2)
 
     @property
     def price_is_known(self) -> bool:
         """Whether litellm knows what this model costs."""
         return _prices(self.model, 1)[0] is not None
+
+    def _attempt(self, litellm: Any, request: Mapping[str, Any], call: Call) -> Reply:
+        """Ask once, and enter what it took."""
+        try:
+            reply = self._complete(litellm, request)
+        except Exception as error:
+            call.failed(billed=faults.read(error).billed)
+            raise
+        call.answered(reply)
+        return reply
 
     def _complete(self, litellm: Any, request: Mapping[str, Any]) -> Reply:
         response = litellm.completion(
@@ -124,16 +174,52 @@ class LiveModel:
             drop_params=True,
         )
         if not response.choices:
-            raise _NotACompletion("the answer holds no reply")
-        usage = getattr(response, "usage", None)
+            raise answers.NoReply("the answer holds no reply")
+        choice, usage = response.choices[0], getattr(response, "usage", None)
+        said, thought = answers.parts(choice.message.content)
+        thought = getattr(choice.message, "reasoning_content", None) or thought
+        finish_reason = choice.finish_reason or "stop"
+        tokens_out = getattr(usage, "completion_tokens", None) or 0
+        lack = None
+        cut = finish_reason == "length"
+        if not (thinking.answer_in(said).text if cut else said).strip():
+            called = bool(getattr(choice.message, "tool_calls", None))
+            lack = answers.why_empty(
+                finish_reason, thought or said.strip(), tokens_out, tool_called=called
+            )
+        # A lone surrogate is legal in JSON and in no file.
+        text = thinking.with_thinking(thought, said).encode("utf-8", "replace").decode()
         return Reply(
-            # A lone surrogate is legal in JSON and in no file.
-            text=(response.choices[0].message.content or "").encode("utf-8", "replace").decode(),
-            finish_reason=response.choices[0].finish_reason or "stop",
+            text=text,
+            finish_reason=finish_reason,
             tokens_in=getattr(usage, "prompt_tokens", None) or 0,
-            tokens_out=getattr(usage, "completion_tokens", None) or 0,
+            tokens_out=tokens_out,
             cost_usd=_price(litellm, response, self.model),
+            lack=lack,
         )
+
+    def _better(
+        self, request: Mapping[str, Any], reply: Reply, call: Call, quote: Quote
+    ) -> dict[str, Any] | None:
+        """The request again, changed so that its reply need not be empty; None: nothing helps."""
+        if reply.lack is None:
+            return None
+        if reply.lack.why == "tool":
+            note = {"role": "user", "content": NO_TOOLS}
+            return {**request, "messages": [*request["messages"], note]}
+        if reply.lack.why != "thought" or reply.finish_reason != "length":
+            return None
+        paid_for = call.max_tokens
+        if paid_for is not None and paid_for < quote.reply_tokens:
+            return None  # the budget allows no more
+        limit = paid_for or request.get("max_tokens") or reply.tokens_out
+        most = _longest_reply(self.model) or self.learned.reply or MOST_TOKENS_TO_THINK
+        window = self.context_tokens or self.learned.window
+        if window is not None:
+            most = min(most, window - max(reply.tokens_in, quote.prompt_tokens))
+        larger = min(most, 4 * limit)
+        rest = {name: value for name, value in request.items() if name != "max_completion_tokens"}
+        return {**rest, "max_tokens": larger} if larger > limit else None
 
     def _key(self) -> str | None:
         if self.api_key or self.api_base is None or not self.model.startswith("openai/"):
@@ -141,13 +227,25 @@ class LiveModel:
         # Servers on one's own machine need no key, but the openai client insists on one.
         return os.environ.get("OPENAI_API_KEY") or "none"
 
-    def _refuse(self, error: Exception, addition: str = "") -> NoReturn:
-        sentence = _explain(error, self) + addition
-        raise Refusal(_without_secrets(sentence, self.api_key)) from error
+    def _learn(self, fault: Fault) -> bool:
+        """Take limits from a refusal; whether the request may fit if its reply is shorter."""
+        if fault.cause not in ("too long", "refused"):
+            return False
+        window, reply = answers.window(fault.text), answers.longest_reply(fault.text)
+        if reply is not None:
+            self.learned.reply = reply
+        if window is not None:
+            self.learned.window = window
+            prompt = answers.prompt_tokens(fault.text)
+            return prompt is None or prompt < window
+        return reply is not None
 
-
-class _NotACompletion(Exception):
-    status_code = 502
+    def _refusal(self, fault: Fault) -> Refusal:
+        """What a fault comes to, as a sentence without keys."""
+        sentence = _without_secrets(faults.explain(fault, self), self.api_key)
+        if fault.cause in ("passes", "config", "quota"):
+            return ServiceDown(sentence, fault.cause, fault.pause)
+        return Refusal(sentence)
 
 
 @lru_cache(maxsize=1)
@@ -155,10 +253,15 @@ def _litellm() -> Any:
     """Import litellm, which takes two seconds, and keep it quiet and off the network."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it downloads prices
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it reads .env files
+    from bonsai.models.transport import ServiceClient
+
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.disable_hf_tokenizer_download = True
+    certificates = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    # What litellm asks services of OpenAI's form through; others have clients of their own.
+    litellm.client_session = ServiceClient(verify=certificates.get_ssl_configuration())
     return litellm
 
 
@@ -183,9 +286,18 @@ def _longest_reply(model: str) -> int | None:
     return None if limit is None else int(limit)
 
 
+def _reply_limit(request: Mapping[str, Any], quote: Quote, call: Call) -> int | None:
+    """The longest reply that the service is told of; None: it is not told."""
+    if call.max_tokens is not None:
+        return call.max_tokens
+    given = request.get("max_completion_tokens") or request.get("max_tokens")
+    return min(int(given), quote.reply_tokens) if given else None
+
+
 def _limited(request: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:
     """The request with no longer a reply than that; None: as it is."""
-    if max_tokens is None:
+    given = request.get("max_completion_tokens") or request.get("max_tokens")
+    if max_tokens is None or max_tokens == given:
         return dict(request)
     rest = {name: value for name, value in request.items() if name != "max_completion_tokens"}
     return {**rest, "max_tokens": max_tokens}
@@ -215,7 +327,7 @@ def _await(attempt: Callable[[], Reply], seconds: float, wanted: Callable[[], bo
         if not wanted():
             raise NobodyWaits
         if time.monotonic() > deadline:
-            raise Refusal(f"The model did not answer within {seconds:g} seconds.")
+            raise ServiceDown(f"The model did not answer within {seconds:g} seconds.", "passes")
     return future.result()
 
 
@@ -225,61 +337,6 @@ def _pause(seconds: float, wanted: Callable[[], bool]) -> None:
         if not wanted():
             raise NobodyWaits
         time.sleep(min(left, GLANCE_SECONDS))
-
-
-def _tends_to_pass(error: Exception) -> bool:
-    # litellm gives a missing key the status 500, and a timeout 408: neither is worth a retry.
-    if type(error).__name__ in {"AuthenticationError", "Timeout"}:
-        return False
-    status = getattr(error, "status_code", None)
-    return isinstance(status, int) and (status == 429 or status >= 500)
-
-
-def _surely_unbilled(error: BaseException) -> bool:
-    """Whether the service refused the request, or never got it; else it may have made a reply."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and 400 <= status < 500 and status != 408:  # 408: a timeout
-        return True
-    cause: BaseException | None = error
-    while cause is not None:
-        # Those of httpx: an answer with an error status, and no connection at all.
-        if type(cause).__name__ in {"HTTPStatusError", "ConnectError", "ConnectTimeout"}:
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def _retry_after(error: Exception) -> float:
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    try:
-        return max(0.0, float(headers.get("retry-after", 0)))
-    except (TypeError, ValueError):  # the header may also be a date
-        return 0.0
-
-
-def _explain(error: Exception, live: LiveModel) -> str:
-    name, status = type(error).__name__, getattr(error, "status_code", None)
-    if name == "AuthenticationError" or status in {401, 403}:
-        what = "refused the key, or got none"
-    elif name == "Timeout":
-        return f"The model did not answer within {live.timeout_seconds:g} seconds."
-    elif status == 429:
-        what = "gets too many requests, or its quota is used up"
-    elif name == "ContextWindowExceededError":
-        what = "cannot take a request this long"
-    elif isinstance(status, int) and status < 500:
-        what = f"refused the request (status {status})"
-    else:
-        what = "failed or could not be reached"
-    return f"The service of {live.model} {what}: {_detail(error)}"
-
-
-def _detail(error: Exception) -> str:
-    """Return the first line of the error's text, without the names that litellm puts before it."""
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    text = first_line.split("Exception - ", 1)[-1].removeprefix(f"litellm.{type(error).__name__}: ")
-    text = text if len(text) <= 300 else text[:297] + "..."
-    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _without_secrets(text: str, api_key: str | None) -> str:

@@ -52,16 +52,32 @@ class Conversation:
         return work()
 
     def ask(self, step: str, message: str, files: tuple[str, ...]) -> Result:
-        """One message to the agent, if there is time; what it changed beside `files` is undone."""
-        return self.in_time(lambda: self._ask_now(step, message, files))
+        """One message to the agent, if there is time; what it changed beside `files` is undone.
+
+        While the model's service is away, it is waited for, and the message is sent again.
+
+        Raises:
+            ServiceGone: the service was waited for long enough, or waiting does not help.
+            execution.Cancelled: the sweep was told to stop.
+        """
+        return self.context.gateway.outage.through(
+            lambda: self.in_time(lambda: self._ask_now(step, message, files))
+        )
 
     def _ask_now(self, step: str, message: str, files: tuple[str, ...]) -> Result:
+        self.context.gateway.outage.check()
         session = self.session()
+        exchanges = session.exchanges
         before = Snapshot.of(self.workspace.folder)
         present = [name for name in files if (self.workspace.folder / name).is_file()]
         reply = self.context.agent.edit(
             self.workspace.folder, message, present, session, self.context.settings.agent_seconds
         )
+        if (down := session.down) is not None:
+            # Nobody's try: what an earlier reply of this message did is undone, and done again.
+            self.workspace.restore(self._commit)
+            session.rewind(exchanges)
+            raise down
         offences = out_of_scope(before, files)
         changed = before.changed()
         commit = self.workspace.commit(f"{step}: {', '.join(changed) or 'nothing changed'}")
@@ -78,7 +94,7 @@ class Conversation:
         if reply.problem:
             feedback = f"{reply.problem}\n{reply.detail}".strip()
             data |= {"feedback": feedback}
-            data |= {"kind": "model not reached" if session.refusal else "unusable reply"}
+            data |= {"kind": "request refused" if session.refusal else "unusable reply"}
             return Result(False, reply.problem.splitlines()[0], data)
         return Result(True, f"changed {', '.join(changed)}" if changed else "changed nothing", data)
 

@@ -76,6 +76,7 @@ class IdeaLoop:
 
         Raises:
             execute.Cancelled: the sweep was told to stop.
+            ServiceGone: the model's service is away; the idea is not over.
         """
         try:
             start = self.journal.step("start", self._start)
@@ -246,8 +247,9 @@ class IdeaLoop:
             self.context.template, self.context.data, done, self.context.baseline.scores
         )
         found.append(checks.frozen_files(self.context.template, self.workspace.folder))
-        data = self.talk.state() | done.record() | {"checks": [each.model_dump() for each in found]}
-        data |= {"run": name, "commit": commit, "experiment": sha256(self._experiment)}
+        data = self.talk.state(commit) | done.record()
+        data |= {"checks": [each.model_dump() for each in found]}
+        data |= {"run": name, "experiment": sha256(self._experiment)}
         return Result(True, message, data)
 
     def _write_up(self) -> None:

@@ -18,7 +18,7 @@ from bonsai.base import END, NO_STEP, BonsaiError, DiskFull, Entry, Ledger, tell
 from bonsai.evaluation import SCORING, Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
-from bonsai.models import Books, Gateway, LiveModel, agents
+from bonsai.models import Books, Gateway, LiveModel, Outage, ServiceGone, agents
 from bonsai.report import Refresher, SweepSummary, summarise
 from bonsai.settings import REPORT, Settings
 from bonsai.sweep.baseline import Baseline, BaselineLoop
@@ -48,6 +48,10 @@ class Sweep:
         self.cancel = threading.Event()
         self._done: dict[tuple[str, str], list[Entry]] = {}
         self._books = Books()
+        self._outage = Outage(
+            settings.wait_for_model, say=observer.say, remark=self._remark, cancel=self.cancel
+        )
+        self._unanswered: ServiceGone | None = None  # why an idea is left unfinished
         self._refresher: Refresher | None = None
 
     def run(self) -> SweepSummary:
@@ -56,6 +60,8 @@ class Sweep:
         Raises:
             BonsaiError: another runner works in this folder, or its ledger is damaged.
             DiskFull: there is no room for more results.
+            ServiceGone: ideas are left that need the model, whose service is away; all else is
+                done.
             KeyboardInterrupt: the person stopped it; running programs are killed first.
         """
         lock = FileLock(self.results / ".lock")
@@ -73,6 +79,12 @@ class Sweep:
             self._work()
             sweep = summarise(self.results)
             report.write(sweep)
+            if (gone := self._outage.gone or self._unanswered) is not None:
+                raise ServiceGone(
+                    f"{gone} What is not finished is not lost: `bonsai resume {self.results}` "
+                    "goes on.",
+                    gone.exit_code,
+                )
             return sweep
         finally:
             lock.release()
@@ -84,7 +96,11 @@ class Sweep:
                 self._done.setdefault((entry.template, entry.idea), []).append(entry)
         live = None
         if self.settings.model is not None:
-            live = LiveModel(self.settings.model, api_base=self.settings.api_base)
+            live = LiveModel(
+                self.settings.model,
+                api_base=self.settings.api_base,
+                context_tokens=self.settings.context_tokens,
+            )
             if not live.price_is_known:
                 self.observer.say(
                     f"the price of {live.model} is unknown: tokens are counted, not $"
@@ -133,8 +149,8 @@ class Sweep:
 
         self._refresher = Refresher(self.results, self.observer.say)
         with (
-            closing(executor), Gateway(live, self._books) as gateway, self.observer,
-            self._refresher,
+            closing(executor), Gateway(live, self._books, self._outage) as gateway,
+            self.observer, self._refresher,
         ):  # fmt: skip
 
             def after(loop: BaselineLoop, ideas: list[Idea], baseline: Baseline) -> Iterator[Work]:
@@ -229,13 +245,23 @@ class Sweep:
         if self._refresher and entry.step in NEWS:
             self._refresher.poke()
 
+    def _remark(self, step: str, message: str, seconds: float) -> None:
+        """Record something of the whole sweep."""
+        self.ledger.append(step=step, index=NO_STEP, message=message, seconds=round(seconds, 3))
+
     def _guarded(self, template: Template, idea: str, work: Callable[[], Found]) -> Found | None:
         """Do `work`; what goes wrong in it is recorded and ends this idea alone, until `resume`."""
         if self.cancel.is_set():
             return None
+        begins = idea != BASELINE and (template.name, idea) not in self._done
+        if begins and self._outage.gone:  # no idea gets anywhere without the model
+            return None
         try:
             return work()
         except execution.Cancelled:
+            return None
+        except ServiceGone as gone:
+            self._unanswered = gone
             return None
         except DiskFull:
             raise

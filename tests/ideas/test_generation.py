@@ -373,14 +373,12 @@ def test_a_service_that_refuses_ends_the_command_and_keeps_its_ideas(tmp_path: P
     assert "refused the key" in (proposals.why_ended or "")
 
 
-def test_no_idea_is_an_error_with_the_reason(tmp_path: Path) -> None:
+def test_a_wrong_key_is_an_error_of_configuration(tmp_path: Path) -> None:
     model = FakeModel(Fails(401, message="who are you?"))
     with model.serving():
         done = _command(model, tmp_path / "new.json")
-    assert done.exit_code == 2
-    assert "error: no idea was accepted: The service of openai/anything refused the key" in (
-        done.stderr
-    )
+    assert done.exit_code == 78
+    assert "error: The service of openai/anything refused the key, or got none" in done.stderr
 
 
 def test_a_command_without_any_reply_can_be_given_again(tmp_path: Path) -> None:

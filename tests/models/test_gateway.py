@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from bonsai.base.errors import BonsaiError
 from bonsai.models import cassette
+from bonsai.models import gateway as gateways
 from bonsai.models.gateway import Gateway, LiveModel, Session
 from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Step
 
@@ -235,6 +237,70 @@ def test_an_agent_that_hung_up_is_not_waited_for(tmp_path: Path) -> None:
         assert ask(session) == "for the next"
         assert time.monotonic() - started < 3
         assert session.refusal is None
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /", b"POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_a_client_that_drips_its_request_is_hung_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(gateways, "REQUEST_SECONDS", 0.6)
+    with conversation(tmp_path) as (_, gateway, _):
+        address = urlsplit(gateway.url)
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(sent)
+            started = time.monotonic()
+            client.settimeout(0.05)
+            while time.monotonic() - started < 5:
+                try:
+                    client.sendall(b"x")
+                    if client.recv(1000) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+            assert 0.5 < time.monotonic() - started < 2
+
+
+def test_a_client_that_sips_its_reply_holds_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateways, "REQUEST_SECONDS", 0.6)
+    before = threading.active_count()
+    with conversation(tmp_path, Says("x" * 12_000_000)) as (_, _, session):
+        parts = urlsplit(session.base_url)
+        body = json.dumps({"messages": QUESTION}).encode()
+        head = f"POST {parts.path}/chat/completions HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((parts.hostname, parts.port)) as client:
+            client.sendall(head.encode() + body)
+            until = time.monotonic() + 10
+            while session.exchanges == 0 and time.monotonic() < until:
+                time.sleep(0.02)
+            assert session.exchanges == 1
+            gone = time.monotonic() + 4
+            while threading.active_count() > before + 2 and time.monotonic() < gone:
+                time.sleep(0.05)  # the server of the model and of the gateway stay
+                client.recv(50_000)
+            assert threading.active_count() <= before + 2
+
+
+def test_the_last_refusal_and_its_kind_are_remembered(tmp_path: Path) -> None:
+    script = [Fails(401), Fails(400), Says("<think>never closed"), Says("Yes.")]
+    with conversation(tmp_path, *script) as (_, _, session):
+        refusal_of(session)
+        assert session.down is not None
+        assert session.down.kind == "config"
+        refusal_of(session)
+        assert session.down is None
+        assert ask(session) == ""
+        assert "ended while thinking" in (session.lack or "")
+        assert ask(session) == "Yes."
+        assert session.lack is None
+        session.rewind(1)
+        assert not (tmp_path / "002.md").exists()
+        assert session.exchanges == 1
 
 
 def test_several_ideas_ask_at_once(tmp_path: Path) -> None:

@@ -27,13 +27,14 @@ from bonsai import report
 from bonsai.base.ledger import Entry
 from bonsai.cli.board import Board
 from bonsai.execution import sandbox
+from bonsai.models import outage
 from bonsai.models.provider import LiveModel
 from bonsai.report.summary import summarise
 from bonsai.settings import Assignment, Settings
 from bonsai.sweep import sweep
 from bonsai.templates.contract import Idea
 from tests import sweeps
-from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says
+from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Sends
 from tests.sweep.test_live_sweep import FINISHED, PLAN
 
 FIRST_LINE = '"""Ridge regression on the 8x8 digits: a template small enough to sweep in a test."""'
@@ -348,25 +349,30 @@ def test_every_fault_has_a_row_of_its_own() -> None:
 
 # ---------------------------------------------------------------------------- the model's service
 
-SERVICE: tuple[tuple[str, object, int, str], ...] = (
-    # what, the service's answer, how many times, what the ledger says
-    ("the key is refused", Fails(401, message="Incorrect API key"), 1, r"refused the key, or got"),
-    ("access is refused", Fails(403), 1, r"refused the key, or got none"),
-    ("too many requests", Fails(429), 3, r"gets too many requests, or its quota is used up"),
-    ("too many requests, and it says for how long", Fails(429, {"Retry-After": "999"}), 1,
-     r"It asks to be left alone for 999 seconds"),
-    ("it fails", Fails(500), 3, r"failed or could not be reached"),
+AWAY: tuple[tuple[str, object, int, str], ...] = (
+    # what, the service's answer, how many times, what the ledger says of the outage
+    ("too many requests", Fails(429), 3, r"gets too many requests"),
+    ("it fails", Fails(500), 3, r"failed or could not be reached: scripted fault"),
     ("it is silent", HANGS, 1, r"did not answer within 1\.5 seconds"),
     ("it hangs up in mid-reply", CUT, 3, r"failed or could not be reached"),
-    ("a page instead of JSON", NOT_JSON, 3, r"(could not be reached|refused the request)"),
-    ("JSON without a reply", NO_CHOICES, 3, r"(could not be reached|holds no reply)"),
-    ("the context is too long",
-     Fails(400, message="This model's maximum context length is 8192 tokens"), 1,
-     r"cannot take a request this long"),
-    ("no such model", Fails(404, message="no such model"), 1, r"refused the request .* 404"),
-    ("the reply is cut off", Says(EDIT[:60], finish_reason="length"), 1, r"cut off"),
-    ("the reply is empty", Says(""), 1, r"reply was empty"),
+    ("a page instead of JSON", NOT_JSON, 3, r"could not be reached: .*no JSON, but: maintenance"),
+    ("JSON without a reply", NO_CHOICES, 3, r"holds no reply"),
+    ("an error in its choice", Sends({"choices": [{"error": {"message": "no GPU"}}]}), 3,
+     r"could not be reached: no GPU\."),
 )  # fmt: skip
+REFUSED: tuple[tuple[str, object, str], ...] = (
+    # what, the service's answer, what the ledger says of the try
+    ("the context is too long",
+     Fails(400, message="This model's maximum context length is 8192 tokens"),
+     r"The prompt is too long for the service of .*maximum context length is 8192 tokens"),
+    ("the request is refused", Fails(400, message="no temperature here"),
+     r"refused the request \(status 400\): no temperature here"),
+    ("the reply is cut off", Says(EDIT[:60], finish_reason="length"), r"cut off"),
+    ("the reply is empty", Says(""), r"reply was empty"),
+    ("the prompt fills the window", Says("", "length", tokens_out=1), r"fills the window"),
+    ("the reply ends while thinking", Says(f"<think>\n{EDIT}"), r"ended while thinking"),
+)  # fmt: skip
+SERVICE = (*AWAY, *REFUSED)
 
 
 @pytest.fixture(scope="module")
@@ -374,14 +380,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], str]:
     """The ledger of a sweep of one idea whose model's service fails in every way, then answers."""
     home = tmp_path_factory.mktemp("service")
     script = [Says(PLAN)]
-    for _, answer, times, _ in SERVICE:
-        script += [answer] * times
+    for _, answer, times, _ in AWAY:
+        script += [*[answer] * times, Says("It is back.")]
+    script += [answer for _, answer, _ in REFUSED]
     fake = FakeModel(*script, Says(EDIT), Says(FINISHED), Says(FINISHED))
     patch = pytest.MonkeyPatch()
     impatient = functools.partial(
         LiveModel, timeout_seconds=1.5, retry_waits=(0.01, 0.01), api_key="sk-fake-0123456789"
     )
     patch.setattr(sweep, "LiveModel", impatient)
+    patch.setattr(outage, "PAUSES", (0.05,))
     idea = Idea(Name="never_recorded", Title="Live", Experiment="Try.")
     with fake.serving():
         settings = Settings(
@@ -394,23 +402,37 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], str]:
             sweep.Sweep(home, settings, Board(Console(file=io.StringIO()))).run()
         finally:
             patch.undo()
-    return sweeps.entries(home, idea.Name), report.headline(summarise(home))
+    return sweeps.entries(home), report.headline(summarise(home))
 
 
-@pytest.mark.parametrize("row", range(len(SERVICE)), ids=[row[0] for row in SERVICE])
-def test_a_fault_of_the_service_is_one_clear_line(
+@pytest.mark.parametrize("row", range(len(AWAY)), ids=[row[0] for row in AWAY])
+def test_a_service_that_is_away_for_a_moment_is_nobodys_try(
+    served: tuple[list[Entry], str], row: int
+) -> None:
+    told = [entry for entry in served[0] if entry.step in ("outage", "outage over")]
+    assert [entry.step for entry in told] == ["outage", "outage over"] * len(AWAY)
+    began = told[2 * row]
+    assert re.search(AWAY[row][3], began.message), began.message
+    assert "sk-fake" not in began.message
+    assert (began.idea, began.is_failure) == ("", False)
+
+
+@pytest.mark.parametrize("row", range(len(REFUSED)), ids=[row[0] for row in REFUSED])
+def test_what_the_service_refuses_is_one_clear_line(
     served: tuple[list[Entry], str], row: int
 ) -> None:
     failed = [entry for entry in served[0] if entry.step == "edit" and not entry.ok]
     assert len(failed) == len(SERVICE)
-    assert re.search(SERVICE[row][3], failed[row].message), failed[row].message
-    assert "sk-fake" not in failed[row].message
+    assert all("changed nothing" in entry.message for entry in failed[: len(AWAY)])
+    message = failed[len(AWAY) + row].message
+    assert re.search(REFUSED[row][2], message), message
+    assert "sk-fake" not in message
 
 
 def test_after_all_faults_of_the_service_the_idea_is_finished(
     served: tuple[list[Entry], str],
 ) -> None:
-    assert sweeps.story(served[0])[-5:] == [
+    assert sweeps.story(entry for entry in served[0] if entry.idea)[-5:] == [
         *(("smoke", True), ("run", True), ("write_up", True), ("plots", True), ("end", True)),
     ]
     assert threading.active_count() < 20

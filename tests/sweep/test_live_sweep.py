@@ -58,7 +58,7 @@ def _sweep(home: Path, model: FakeModel, *options: str) -> tuple[Path, str, str]
 
 
 def test_an_idea_without_a_cassette_is_worked_on_by_a_live_model(tmp_path: Path) -> None:
-    refused = Fails(401, message=f"Incorrect API key provided: {KEY}")
+    refused = Fails(400, message=f"Not with this key: {KEY}")
     model = FakeModel(Says(PLAN), refused, Says(EDIT), Says(FINISHED), Says(FINISHED))
     results, output, _ = _sweep(tmp_path, model, "--confirm-seeds", "2", "--max-confirm-seeds", "2")
     story = sweeps.story(sweeps.entries(results, "higher"))

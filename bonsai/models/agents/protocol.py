@@ -92,6 +92,8 @@ def observe(
         return reply("", str(stopped))
     if session.refusal:
         return reply(text, session.refusal)
+    if session.lack:
+        return reply(text, session.lack)
     result = reply(text, problem, detail)
     if problem or result.edited or not files or FINISHED in text:
         return result
