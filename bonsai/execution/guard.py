@@ -60,13 +60,18 @@ def out_of_scope(snapshot: Snapshot, editable: Collection[str]) -> list[str]:
 
 def syntax_problem(path: Path) -> str | None:
     """One sentence if the Python file does not parse, with the line and the place in it."""
+    return problem_of(path.read_bytes(), path.name)
+
+
+def problem_of(source: str | bytes, name: str) -> str | None:
+    """One sentence if the Python source of the file `name` does not parse."""
     try:
-        ast.parse(path.read_bytes(), filename=path.name)
-    except (SyntaxError, ValueError) as error:
+        ast.parse(source, filename=name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, SyntaxError) and error.lineno is not None:
             line = (error.text or "").rstrip()
-            return f"{path.name}, line {error.lineno}: {error.msg}\n    {line}"
-        return f"{path.name} is not Python: {error}"
+            return f"{name}, line {error.lineno}: {error.msg}\n    {line}"
+        return f"{name} is not Python: {error or 'it is nested too deeply'}"
     return None
 
 

@@ -23,6 +23,14 @@ GIT_SETTINGS = {
 }
 
 
+# Files are kept byte for byte; texts are compared by lines, whatever their encoding.
+ATTRIBUTES = """\
+* -text -filter -ident -working-tree-encoding
+*.py diff
+*.txt diff
+"""
+
+
 @dataclass(frozen=True)
 class Repository:
     """The git repository of the folder `folder`."""
@@ -32,7 +40,10 @@ class Repository:
     def init(self, ignored: str = "") -> None:
         """Begin one; files that match a line of `ignored` stay out of its commits."""
         self._git("init", "--quiet")
-        (self.folder / ".git" / "info" / "exclude").write_text(ignored)
+        information = self.folder / ".git" / "info"
+        (information / "exclude").write_text(ignored)
+        # It goes before any .gitattributes of a template's.
+        (information / "attributes").write_text(ATTRIBUTES)
 
     def commit(self, message: str) -> str:
         """Commit everything that changed (an unchanged tree too); returns the commit's hash."""
@@ -62,11 +73,14 @@ class Repository:
         self._git("clean", "--quiet", "--force", "-d")
         return [name for name in changed if name]
 
-    def file_at(self, commit: str, name: str) -> str:
-        """The text of a file as it was at `commit`."""
-        return self._git("show", f"{commit}:{name}")
+    def file_at(self, commit: str, name: str) -> bytes:
+        """A file as it was at `commit`, byte for byte."""
+        return self._output("show", f"{commit}:{name}")
 
     def _git(self, *arguments: str) -> str:
+        return self._output(*arguments).decode("utf-8", "surrogateescape")
+
+    def _output(self, *arguments: str) -> bytes:
         settings = [
             part for key, value in GIT_SETTINGS.items() for part in ("-c", f"{key}={value}")
         ]
@@ -82,7 +96,6 @@ class Repository:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
-                text=True,
                 check=True,
                 timeout=60,
             )
@@ -92,6 +105,7 @@ class Repository:
             ) from error
         except subprocess.CalledProcessError as error:
             raise BonsaiError(
-                f"git {arguments[0]} in {self.folder} failed: {error.stderr.strip()}"
+                f"git {arguments[0]} in {self.folder} failed: "
+                f"{error.stderr.decode('utf-8', 'replace').strip()}"
             ) from error
         return done.stdout

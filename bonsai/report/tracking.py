@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bonsai.base import BonsaiError, Entry
+from bonsai.base import BonsaiError, Entry, plain_text
 from bonsai.evaluation import Scores, claims
 from bonsai.execution import sha256
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
@@ -210,7 +210,7 @@ def _text(path: Path) -> str:
     """A file's text; empty if it is none. Links are not followed: a run may have left them."""
     if path.is_symlink() or not path.is_file():
         return ""
-    return path.read_text(encoding="utf-8", errors="replace")
+    return plain_text(path.read_bytes(), path.name)
 
 
 # --- MLflow ---------------------------------------------------------------------------------------
