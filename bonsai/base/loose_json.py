@@ -11,7 +11,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from bonsai.base.errors import BonsaiError
@@ -50,6 +50,10 @@ LATEX = re.compile(
 COMMENT = re.compile(r"/\*.*?\*/|(?://|#)[^\n]*", re.DOTALL)
 WORD = re.compile(r"[^\W\d_]\w*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+DOUBLE_QUOTED = re.compile(r'[\[{\s]*"')
+BRACKET = re.compile(r"[{}\[\]]")
+TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+BEFORE_END = re.compile(r"""["'”’{}\[\]]$|[:\[,]\s*[-+.\w]+$""")
 CONSTANTS = {"null", "none", "true", "false", "nan", "infinity", "undefined"}
 
 
@@ -134,20 +138,19 @@ class _Search:
         except (ValueError, RecursionError) as error:
             at = _before(getattr(error, "pos", 0), added)
             fault = self._describe(start + at, getattr(error, "msg", str(error)))
-        closed_at = _balanced(source)
-        # A closed fence says where a value ends, also where a bracket is missing.
-        spans = [closed_at] if closed_at else []
-        if whole and closed_at != len(source):
-            spans.append(len(source))
-        if not spans:
+        spans = [end for end in _ends(source) if _is_end(source[:end])]
+        # A closed fence says where its value ends, also where a bracket is missing.
+        if whole and not text[:start].rstrip().endswith(("}", "]")):
+            spans.insert(0, len(source.rstrip()))
+        if not spans and not _ends(source):
             return self._describe(start, "what begins there is never closed")
-        for span in spans:
+        for span in dict.fromkeys(spans):
             if self.mended >= MOST_MENDED:
                 break
             self.mended += 1
             value = _mend(source[:span])
             if value is not None:
-                return Piece(_finite(value)), start + span
+                return Piece(value), start + span
         return fault
 
     def _describe(self, position: int, what: str) -> str:
@@ -174,7 +177,7 @@ DECODER = json.JSONDecoder(
 
 def _too_deep(text: str) -> str | None:
     depth = 0
-    for found in re.finditer(r"[{}\[\]]", text):
+    for found in BRACKET.finditer(text):
         depth = depth + 1 if found[0] in "{[" else max(0, depth - 1)
         if depth > MOST_DEPTH:
             before = text[: found.start()]
@@ -201,29 +204,45 @@ def _keep_latex(source: str) -> tuple[str, list[int]]:
     return ESCAPE.sub(keep, source), added
 
 
-DOUBLE_QUOTED = re.compile(r'[\[{\s]*"')
-
-
 def _before(position: int, added: list[int]) -> int:
     """The place in a source, from that in the text with added backslashes."""
     return position - sum(place < position for place in added)
 
 
-def _balanced(source: str) -> int | None:
-    """Where the bracket that `source` begins with is closed; brackets in texts are counted, too."""
+def _ends(source: str) -> list[int]:
+    """Where the bracket that `source` begins with may be closed.
+
+    First where brackets in texts are not counted, then where all are: with a quotation mark too
+    many or too few, nobody knows what is in a text.
+    """
+    return [end for pattern in (TEXT_OR_BRACKET, BRACKET) if (end := _balance(source, pattern))]
+
+
+def _balance(source: str, pattern: re.Pattern[str]) -> int | None:
     depth = 0
-    for found in re.finditer(r"[{}\[\]]", source):
-        depth += 1 if found[0] in "{[" else -1
-        if depth == 0:
+    for found in pattern.finditer(source):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
+        if depth <= 0:
             return found.end()
     return None
 
 
+def _is_end(source: str) -> bool:
+    """Whether a value may end so: its last bracket is not one in the middle of a text."""
+    inner = source[:-1]  # in which what looks like a comment may be one, or part of a text
+    if not any(
+        BEFORE_END.search(before.rstrip(", \t\r\n")) for before in (inner, COMMENT.sub("", inner))
+    ):
+        return False
+    marks = len(re.findall(r'(?<!\\)"', source))
+    return marks % 2 == 0 or not DOUBLE_QUOTED.match(source)
+
+
 def _next_start(text: str, position: int) -> int:
     """Where to look on after a value that cannot be read, but not within it."""
-    end = _balanced(text[position:])
-    if end is not None:
-        return position + end
+    source = text[position:]
+    if ends := _ends(source):
+        return position + ends[0]
     later = re.compile(r"^[{\[]", re.MULTILINE).search(text, position + 1)
     return later.start() if later else len(text)
 
@@ -250,7 +269,11 @@ def _mend(source: str) -> Any | None:
     lost = said - _words("\n".join(_texts(value))) - CONSTANTS
     for comment in COMMENT.findall(source):
         lost -= _words(comment)
-    return None if lost or not isinstance(value, dict | list) else value
+    if lost or not isinstance(value, dict | list):
+        return None
+    # json-repair makes texts of them.
+    bare = [name for name in ("NaN", "Infinity", "-Infinity") if f'"{name}"' not in source]
+    return _finite(value, bare)
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -276,11 +299,11 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _finite(value: Any) -> Any:
-    """The value with None for what is no finite number."""
+def _finite(value: Any, names: Collection[Any] = ()) -> Any:
+    """The value with None for what is no finite number, and for texts that are such `names`."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _finite(inner, names) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [_finite(inner, names) for inner in value]
     infinite = isinstance(value, float) and not math.isfinite(value)
-    return None if infinite or value in ("NaN", "Infinity", "-Infinity") else value
+    return None if infinite or value in names else value
