@@ -14,7 +14,7 @@ PATH = re.compile(r"^[\w./\\:~-]*\w\.\w+$")
 LABEL = re.compile(r"^(?:file|filename|path)\s*:\s*", re.IGNORECASE)
 BULLET = re.compile(r"^(?:[-*+•>#]+|\d+[.)])\s+")
 LONGEST_PATH = 250  # characters
-MOST_ENDS = 50  # closing lines of a block that are tried
+MOST_ENDS = 100  # closing lines of a block that are tried
 MOST_GONE = 20  # lines that a file may lose where more than half of it is gone
 
 # aider's own patterns of an edit's three lines
@@ -141,7 +141,7 @@ def _end(lines: Sequence[str], start: int, opening: Fence, name: str) -> int:
     if not name:
         return ends[0]
     if name.endswith(".py"):
-        for end in reversed(ends[:MOST_ENDS]):
+        for end in reversed([*ends[:MOST_ENDS], len(lines)]):  # the last: it is never closed
             inner = "".join(_dedented(lines[start + 1 : end], opening.indent))
             if inner.strip() and problem_of(inner, name) is None:
                 return end
@@ -150,22 +150,29 @@ def _end(lines: Sequence[str], start: int, opening: Fence, name: str) -> int:
         if inner_fence is not None:
             inner_fence = None if it.closes(inner_fence) else inner_fence
         elif it.closes(opening):
-            later = sum(index < end for end in ends)
-            follows = lines[index + 1].strip() if index + 1 < len(lines) else ""
-            # A block that is opened without a language: its text follows at once.
-            if follows and later >= 2 and not _names_next(lines, index + 1):
-                inner_fence = it
-            else:
+            if not _opens_inner(lines, index, [end for end in ends if end > index]):
                 return index
+            inner_fence = it
         elif it.marks[0] == opening.marks[0] and len(it.marks) >= len(opening.marks):
             inner_fence = it
     return len(lines)
 
 
-def _names_next(lines: Sequence[str], index: int) -> bool:
-    """Whether the line is the heading of another file."""
-    following = next((line for line in lines[index + 1 :] if line.strip()), "")
-    return named_file(lines[index]) is not None and fence(following) is not None
+def _opens_inner(lines: Sequence[str], index: int, later: Sequence[int]) -> bool:
+    """Whether a fence that may close a block rather opens another in it, without a language.
+
+    Then an empty line or a colon goes before it, its text follows at once, and there are two more
+    to close both, before another file begins.
+    """
+    before = lines[index - 1].strip()
+    after = lines[index + 1].strip() if index + 1 < len(lines) else ""
+    if (before and not before.endswith(":")) or not after or len(later) < 2:
+        return False
+    return not any(
+        named_file(lines[place])
+        and fence(next((line for line in lines[place + 1 :] if line.strip()), ""))
+        for place in range(index + 1, later[1])
+    )
 
 
 def _dedented(lines: Sequence[str], indent: str) -> list[str]:
