@@ -399,7 +399,8 @@ def extract(text: str) -> tuple[list[Any], str]:
 def _ideas_in(value: Any) -> list[Any]:
     """The ideas that a JSON value holds, which may be in a list, or in an object around them."""
     if isinstance(value, list):
-        return value
+        inner = [_ideas_in(each) if _is_object(each) else [each] for each in value]
+        return [idea for ideas in inner for idea in ideas]
     if not isinstance(value, dict):
         return []
     lower = {str(key).lower(): inner for key, inner in value.items()}
