@@ -28,11 +28,12 @@ WHAT = (
 )
 SAME = r"(?:unchanged|(?:the\s+)?same|as (?:before|above|it (?:is|was)|is)|omitted|untouched|here)"
 PARTS = r"(?:file|code|script|program|function|class|method|module|implementation|notes|contents?)"
+LINK = r"(?:(?:is|are|stays?|remains?|goes|kept|left)\s+)?"
 LEFT_OUT = re.compile(
     rf"^\W*(?:\.{{3}}|…)\W*{WHAT}\b"
-    rf"|^\W*(?:the\s+)?(?:rest|remainder)\s+(?:\w+\s+)?{SAME}\W*$"
-    rf"|^\W*(?:the\s+)?(?:rest|remainder|remaining)\s+(?:of\s+)?(?:the\s+|this\s+)?{PARTS}\b"
-    rf".*\b{SAME}\b.*$",
+    rf"|^\W*(?:the\s+)?(?:rest|remainder)\s+{LINK}{SAME}\W*$"
+    rf"|^\W*(?:the\s+)?(?:rest|remainder|remaining)\s+(?:of\s+)?(?:(?:the|this|your)\s+)?{PARTS}\s+"
+    rf"{LINK}{SAME}\W*$",
     re.IGNORECASE,
 )
 
@@ -193,7 +194,9 @@ def why_not_written(name: str, old: str, new: str) -> str | None:
     """
     known = {line.strip() for line in old.splitlines()}
     for number, line in enumerate(new.splitlines(), start=1):
-        if LEFT_OUT.match(line) and line.strip() not in known:
+        # In notes a sentence may say so of the experiment.
+        meant = name.endswith(".py") or line.lstrip()[:1] in set("[(<.…")
+        if meant and LEFT_OUT.match(line) and line.strip() not in known:
             return f"line {number} leaves something out ({line.strip()[:60]!r})"
     problem = problem_of(new, name) if name.endswith(".py") else None
     if problem and old.strip() and problem_of(old, name) is None:

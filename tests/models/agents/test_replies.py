@@ -204,6 +204,7 @@ def test_a_file_that_is_not_whole_is_not_written(new: str, why: str) -> None:
         LONG + "# the rest of the penalty is explained above\n",
         "\n".join(LONG.split("\n")[:35]) + "\n",
         LONG + '"""Plots the rest."""\n',
+        LONG + "# the rest of the class labels are the same\n",
     ],
 )
 def test_a_whole_file_is_written(new: str) -> None:
@@ -215,6 +216,8 @@ def test_what_the_file_said_before_it_may_say_again() -> None:
     assert why_not_written("experiment.py", old, old.replace("x_7", "y_7")) is None
     assert why_not_written("experiment.py", "def f(:\n", "def g(:\n") is None
     assert why_not_written("notes.txt", "", "def f(:\n") is None
+    assert why_not_written("notes.txt", "", "The rest is as before.\n") is None
+    assert why_not_written("notes.txt", "a\n", "[rest of the notes unchanged]\n") is not None
 
 
 # ---------------------------------------------------------------------------- edits, for aider
