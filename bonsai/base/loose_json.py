@@ -39,6 +39,8 @@ HOPELESS = 3  # its exit code
 # What may begin an object or a list, so that braces in prose are none.
 OBJECT = re.compile(r"""\{\s*(?:["'“}]|//|/\*|\#|\w+\s*:\s*["'“\[{\d-])""")
 LIST = re.compile(r"\[\s*[{\]]")
+# What follows a value where a bracket too many closed it before its end.
+CONTINUES = re.compile(r"""[\s,}\]]*(["'])(?:(?!\1)[^\\\n]){1,60}\1\s*:""")
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 # Commands of LaTeX that look like an escaped line break or tab and the rest of a word. After a
 # backspace, a form feed or a carriage return no text goes on with a letter.
@@ -120,6 +122,9 @@ class _Search:
             done = self._value(text, position, whole)
             if isinstance(done, tuple):
                 piece, position = done
+                if CONTINUES.match(text, position):
+                    end = "something is closed too early, for what follows belongs to it"
+                    piece = Piece(None, self._describe(position, end))
                 yield piece
             elif match[0] == "[" or not pattern.match(text, position):
                 position += 1  # a bracket of prose, or what it holds can be read
@@ -140,7 +145,7 @@ class _Search:
             fault = self._describe(start + at, getattr(error, "msg", str(error)))
         spans = [end for end in _ends(source) if _is_end(source[:end])]
         # A closed fence says where its value ends, also where a bracket is missing.
-        if whole and not text[:start].rstrip().endswith(("}", "]")):
+        if whole and source.rstrip().endswith(("}", "]")):
             spans.insert(0, len(source.rstrip()))
         if not spans and not _ends(source):
             return self._describe(start, "what begins there is never closed")
