@@ -11,6 +11,7 @@ import math
 import re
 import subprocess
 import sys
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -21,7 +22,9 @@ MOST_CHARACTERS = 50_000  # of a text that are looked at: its last
 MOST_DEPTH = 64  # of brackets within brackets
 MOST_MENDED = 8  # values of one text: each takes a process
 MEND_SECONDS = 5.0  # json-repair takes quadratic time on some texts
+MOST_FAILED = 200  # values of one text that cannot be read: then it is left alone
 SHOWN = 40  # characters of what stands at a fault
+END_SEEN = 500  # characters by which it is judged whether a value may end so
 
 MEND = """
 import json, sys
@@ -36,20 +39,22 @@ print(answer)
 """
 HOPELESS = 3  # its exit code
 
+START = re.compile(r"[{\[]")
 # What may begin an object or a list, so that braces in prose are none.
 OBJECT = re.compile(r"""\{\s*(?:["'“}]|//|/\*|\#|\w+\s*:\s*["'“\[{\d-])""")
 LIST = re.compile(r"\[\s*[{\]]")
 # What follows a value where a bracket too many closed it before its end.
+TOO_EARLY = "something is closed too early, for what follows belongs to it"
 CONTINUES = re.compile(r"""[\s,}\]]*(["'])(?:(?!\1)[^\\\n]){1,60}\1\s*:""")
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 # Commands of LaTeX that look like an escaped line break or tab and the rest of a word. After a
 # backspace, a form feed or a carriage return no text goes on with a letter.
 LATEX = re.compile(
-    r"n(?:abla|u|eq|eg|otin|ot|e|parallel|mid|leq|geq)(?![a-zA-Z])"
+    r"n(?:abla|u|eq|otin|ot|leq|geq)(?![a-zA-Z])"
     r"|t(?:au|heta|imes|ext[a-z]{0,4}|anh|an|op|o|ilde|riangle[a-z]*|frac|herefore)(?![a-zA-Z])"
     r"|[bfr][a-zA-Z]"
 )
-COMMENT = re.compile(r"/\*.*?\*/|(?://|#)[^\n]*", re.DOTALL)
+COMMENT = re.compile(r"/\*.{0,500}?\*/|(?://|#)[^\n]*", re.DOTALL)
 WORD = re.compile(r"[^\W\d_]\w*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 DOUBLE_QUOTED = re.compile(r'[\[{\s]*"')
@@ -81,23 +86,33 @@ def find_json(text: str) -> list[Piece]:
 
 
 class _Search:
-    """Looks for JSON in one text."""
+    """Looks for JSON in one text.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    Attributes:
+        original: the text.
+        text: the text with the backslashes of LaTeX doubled.
+        added: where that was done.
+        mended: how many values were given to json-repair.
+        failed: how many could not be read.
+    """
+
+    def __init__(self, original: str) -> None:
+        self.original = original
+        self.text, self.added = _keep_latex(original)
         self.mended = 0
+        self.failed = 0
 
     def pieces(self) -> Iterator[Piece]:
         position = 0
         for part in split(self.text):
             end = position + len(part.raw if isinstance(part, Block) else part)
             if isinstance(part, Block):
-                inner = position + part.raw.index("\n") + 1
+                inner = position + part.raw.find("\n") + 1
                 is_json = part.text.lstrip()[:1] in {"{", "["}
                 # Programs are full of braces; only what says that it is JSON can be at fault.
-                strict = is_json or part.fence.info.lower().startswith("json")
+                blames = is_json or part.fence.info.lower().startswith("json")
                 stop = inner + len(part.text) if is_json else end
-                yield from self._scan(inner, stop, whole=is_json, blames=strict)
+                yield from self._scan(inner, stop, whole=is_json, blames=blames)
             else:
                 yield from self._scan(position, end, whole=False, blames=True)
             position = end
@@ -112,21 +127,22 @@ class _Search:
             blames: whether what cannot be read is a fault.
         """
         text, position = self.text[:end], start
-        first = re.compile(r"\s*").match(text, start).end()  # type: ignore[union-attr]
-        while match := re.compile(r"[{\[]").search(text, position):
+        first = end - len(text[start:].lstrip())
+        while (match := START.search(text, position)) and self.failed < MOST_FAILED:
             position = match.start()
-            pattern = OBJECT if match[0] == "{" else LIST
-            if position != first and not pattern.match(text, position):
+            looks_so = (OBJECT if match[0] == "{" else LIST).match(text, position)
+            if position != first and not looks_so:
                 position += 1
                 continue
             done = self._value(text, position, whole)
             if isinstance(done, tuple):
                 piece, position = done
                 if CONTINUES.match(text, position):
-                    end = "something is closed too early, for what follows belongs to it"
-                    piece = Piece(None, self._describe(position, end))
+                    piece = Piece(None, self._describe(position, TOO_EARLY))
                 yield piece
-            elif match[0] == "[" or not pattern.match(text, position):
+                continue
+            self.failed += 1
+            if match[0] == "[" or not looks_so:
                 position += 1  # a bracket of prose, or what it holds can be read
             else:
                 if blames:
@@ -135,19 +151,18 @@ class _Search:
 
     def _value(self, text: str, start: int, whole: bool) -> tuple[Piece, int] | str:
         """The value that begins at `start`, and where it ends; or what is wrong with it."""
-        source = text[start:]
-        escaped, added = _keep_latex(source)
         try:
-            value, end = DECODER.raw_decode(escaped)
-            return Piece(_finite(value)), start + _before(end, added)
+            value, end = DECODER.raw_decode(text, start)
+            return Piece(_finite(value)), end
         except (ValueError, RecursionError) as error:
-            at = _before(getattr(error, "pos", 0), added)
-            fault = self._describe(start + at, getattr(error, "msg", str(error)))
-        spans = [end for end in _ends(source) if _is_end(source[:end])]
+            fault = self._describe(getattr(error, "pos", start), getattr(error, "msg", str(error)))
+        source = text[start:]
+        ends = _ends(source)
+        spans = [end for end in ends if _is_end(source[:end])]
         # A closed fence says where its value ends, also where a bracket is missing.
         if whole and source.rstrip().endswith(("}", "]")):
             spans.insert(0, len(source.rstrip()))
-        if not spans and not _ends(source):
+        if not spans and not ends:
             return self._describe(start, "what begins there is never closed")
         for span in dict.fromkeys(spans):
             if self.mended >= MOST_MENDED:
@@ -159,9 +174,10 @@ class _Search:
         return fault
 
     def _describe(self, position: int, what: str) -> str:
-        before = self.text[:position]
-        line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-        found = self.text[position:].split("\n", 1)[0][:SHOWN].strip()
+        position -= bisect_left(self.added, position)
+        before = self.original[:position]
+        line, column = before.count("\n") + 1, position - before.rfind("\n")
+        found = self.original[position:].split("\n", 1)[0][:SHOWN].strip()
         there = f"`{found}` stands there" if found else "nothing stands there"
         return f"line {line}, column {column}: {what[:1].lower()}{what[1:]}; {there}"
 
@@ -191,27 +207,19 @@ def _too_deep(text: str) -> str | None:
     return None
 
 
-def _keep_latex(source: str) -> tuple[str, list[int]]:
+def _keep_latex(text: str) -> tuple[str, list[int]]:
     """Double the backslashes that begin no escape of JSON; also says where one was added."""
     added: list[int] = []
 
     def keep(match: re.Match[str]) -> str:
-        after = source[match.start() + 1 : match.start() + 20]
-        if match[1] == "'":
-            return "'" if DOUBLE_QUOTED.match(source) else match[0]
-        if match[1][0] in '"\\/\n' or len(match[1]) > 1:
-            return match[0]
-        if match[1] in "bfnrt" and not LATEX.match(after):
+        escape = match[1]
+        known = len(escape) > 1 or escape in "\"'\\/\n"
+        if known or (escape in "bfnrt" and not LATEX.match(text, match.start() + 1)):
             return match[0]
         added.append(match.start() + len(added))
         return "\\" + match[0]
 
-    return ESCAPE.sub(keep, source), added
-
-
-def _before(position: int, added: list[int]) -> int:
-    """The place in a source, from that in the text with added backslashes."""
-    return position - sum(place < position for place in added)
+    return ESCAPE.sub(keep, text), added
 
 
 def _ends(source: str) -> list[int]:
@@ -234,7 +242,7 @@ def _balance(source: str, pattern: re.Pattern[str]) -> int | None:
 
 def _is_end(source: str) -> bool:
     """Whether a value may end so: its last bracket is not one in the middle of a text."""
-    inner = source[:-1]  # in which what looks like a comment may be one, or part of a text
+    inner = source[-END_SEEN:-1]  # in which what looks like a comment may be one, or part of a text
     if not any(
         BEFORE_END.search(before.rstrip(", \t\r\n")) for before in (inner, COMMENT.sub("", inner))
     ):
@@ -254,7 +262,6 @@ def _next_start(text: str, position: int) -> int:
 
 def _mend(source: str) -> Any | None:
     """What json-repair makes of a text; None if it can make nothing of it, or would lose words."""
-    source = _keep_latex(source)[0]
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", MEND, json.dumps(sys.path)],

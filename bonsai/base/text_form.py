@@ -25,7 +25,7 @@ BOMS = {  # the longest first: that of UTF-32 begins like that of UTF-16
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 BLANK = re.compile(rb"^[ \t\f]*(?:#.*)?$")
 LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r)|([^\r\n]+)")
-MOST_COMPARED = 4_000_000  # pairs of lines; beyond, what was changed counts as one piece
+MOST_COMPARED = 1_000_000  # pairs of lines; beyond, what was changed counts as one piece
 
 
 class TextFile(NamedTuple):

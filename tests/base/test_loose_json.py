@@ -68,6 +68,7 @@ def test_what_models_do_to_json_is_undone(value: dict[str, Any], how: str) -> No
         ('{"a": NaN, "b": -Infinity, "c": 1e999}', {"a": None, "b": None, "c": None}),
         ('{"a": NaN, "b": "NaN",}', {"a": "NaN", "b": "NaN"}),
         ('{"a": NaN,}', {"a": None}),
+        (r'{"a": "it\'s \(x\)", "b": [1]} and "c": 2', {"a": r"it's \(x\)", "b": [1]}),
         ('{"a": "two\nlines"}', {"a": "two\nlines"}),
         ('{"a": 1, /* more */ "b": [1, 2,], # all\n}', {"a": 1, "b": [1, 2]}),
         ('{"a": "http://x.org/#top",}', {"a": "http://x.org/#top"}),
@@ -100,7 +101,7 @@ def test_the_backslashes_of_latex_stay(latex: str, end: str) -> None:
 
 
 def test_escapes_of_json_are_escapes() -> None:
-    written = r'{"a": "one\ntwo\tthree \"four\" \\alpha \u03b1 \/ \r\n\nnext\ttext: new"}'
+    written = r'{"a": "one\ntwo\tthree \"four\" \\alpha \u03b1 \/ \r\n\nnext\ttext: new\ne.g. x"}'
     assert _value(written) == json.loads(written)
 
 
@@ -154,6 +155,17 @@ def test_what_is_nested_too_deeply_is_told_at_once(text: str) -> None:
     started = time.monotonic()
     assert "nested more than 64 deep" in _fault(text)
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[{x}]", '{"}', '{"a" 1}', "/*", r"\}", "{'a':/*}", '[{"', "```\n", '"{', "[]", "{x: 1}"],
+)
+def test_what_is_full_of_faults_is_left_alone(unit: str) -> None:
+    started = time.monotonic()
+    find_json("{'a': '" + unit * (50_000 // len(unit)))
+    find_json(unit * (50_000 // len(unit)))
+    assert time.monotonic() - started < 30
 
 
 def test_what_takes_long_to_mend_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ PATH = re.compile(r"^[\w./\\:~-]*\w\.\w+$")
 LABEL = re.compile(r"^(?:file|filename|path)\s*:\s*", re.IGNORECASE)
 BULLET = re.compile(r"^(?:[-*+•>#]+|\d+[.)])\s+")
 LONGEST_PATH = 250  # characters
-MOST_ENDS = 100  # closing lines of a block that are tried
+MOST_PARSED = 200  # ends of blocks of one reply that are tried by parsing what they make
 MOST_GONE = 20  # lines that a file may lose where more than half of it is gone
 
 # aider's own patterns of an edit's three lines
@@ -116,46 +116,56 @@ def whole_files(text: str, old: Mapping[str, str], workspace: Path) -> list[Whol
     """
     found: dict[str, WholeFile] = {}
     lines = lines_of(unix(text))
-    above, position = "", 0
-    while position < len(lines):
-        opening = fence(lines[position])
-        if opening is None:
-            above = lines[position].strip() or above  # an empty line may be in between
-            position += 1
-            continue
-        heading = _heading(above, opening.info)
+    fences = [(index, it) for index, line in enumerate(lines) if (it := fence(line))]
+    parses = MOST_PARSED
+    position = 0
+    while fences:
+        (start, opening), *fences = fences
+        above = next((line for line in reversed(lines[position:start]) if line.strip()), "")
+        heading = _heading(above.strip(), opening.info)
         name = resolve(heading, list(old), workspace) if heading else ""
-        end = _end(lines, position, opening, name)
+        end: int | None = None
+        if name.endswith(".py") and parses > 0:
+            ends = [index for index, it in fences if it.closes(opening)][:parses]
+            parses -= len(ends)
+            # The last: it is never closed.
+            for place in reversed([*ends, len(lines)] if ends else []):
+                inner = "".join(_dedented(lines[start + 1 : place], opening.indent))
+                if inner.strip() and problem_of(inner, name) is None:
+                    end = place
+                    break
+        if end is None:
+            end = _paired_end(lines, fences, opening, bool(name))
         if name:
-            inner = _dedented(lines[position + 1 : end], opening.indent)
-            found[name] = WholeFile(name, "".join(inner), end < len(lines))
-        above, position = "", end + 1
+            inner = "".join(_dedented(lines[start + 1 : end], opening.indent))
+            found[name] = WholeFile(name, inner, end < len(lines))
+        fences = [each for each in fences if each[0] > end]
+        position = end + 1
     return list(found.values())
 
 
-def _end(lines: Sequence[str], start: int, opening: Fence, name: str) -> int:
-    """The index of the line that closes the block opened at `start`, or one past the last line."""
-    fences = [(index, it) for index in range(start + 1, len(lines)) if (it := fence(lines[index]))]
+def _paired_end(
+    lines: Sequence[str], fences: Sequence[tuple[int, Fence]], opening: Fence, nests: bool
+) -> int:
+    """The index of the line that closes a block, or one past the last line.
+
+    Args:
+        lines: all lines.
+        fences: those lines behind the opening that are fences, with their indices.
+        opening: the fence that opens the block.
+        nests: whether there may be blocks within the block.
+    """
     ends = [index for index, it in fences if it.closes(opening)]
-    if not ends:
-        return len(lines)
-    if not name:
-        return ends[0]
-    if name.endswith(".py"):
-        for end in reversed([*ends[:MOST_ENDS], len(lines)]):  # the last: it is never closed
-            inner = "".join(_dedented(lines[start + 1 : end], opening.indent))
-            if inner.strip() and problem_of(inner, name) is None:
-                return end
-    inner_fence: Fence | None = None
+    inner: Fence | None = None
     for index, it in fences:
-        if inner_fence is not None:
-            inner_fence = None if it.closes(inner_fence) else inner_fence
+        if inner is not None:
+            inner = None if it.closes(inner) else inner
         elif it.closes(opening):
-            if not _opens_inner(lines, index, [end for end in ends if end > index]):
+            if not (nests and _opens_inner(lines, index, [end for end in ends if end > index])):
                 return index
-            inner_fence = it
-        elif it.marks[0] == opening.marks[0] and len(it.marks) >= len(opening.marks):
-            inner_fence = it
+            inner = it
+        elif nests and it.marks.startswith(opening.marks):
+            inner = it
     return len(lines)
 
 
