@@ -1,4 +1,4 @@
-"""What everything stands on: errors for people, files never half written, the ledger.
+"""What everything stands on: errors for people, files never half written, texts, the ledger.
 
 Nothing here knows of experiments or models.
 """
@@ -14,19 +14,34 @@ from bonsai.base.files import (
     write_atomically,
 )
 from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
+from bonsai.base.loose_json import MOST_CHARACTERS, Piece, find_json
+from bonsai.base.markdown import Block, Fence, fence, lines_of, says, split
 from bonsai.base.text import listing
+from bonsai.base.text_form import TextFile, decode, plain_text
 
 __all__ = [
     "AMPLE_BYTES",
     "END",
     "FULL",
+    "MOST_CHARACTERS",
     "NO_STEP",
+    "Block",
     "BonsaiError",
     "DiskFull",
     "Entry",
+    "Fence",
     "Ledger",
+    "Piece",
+    "TextFile",
+    "decode",
+    "fence",
+    "find_json",
     "has_room",
+    "lines_of",
     "listing",
+    "plain_text",
+    "says",
+    "split",
     "tells_of_full_disk",
     "untrusted",
     "write_atomically",

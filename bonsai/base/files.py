@@ -38,8 +38,8 @@ def has_room(folder: Path, needed: int = RESERVE_BYTES) -> bool:
     return shutil.disk_usage(folder).free >= needed
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, unchanged, by way of a temporary file beside it.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write to `path`, a text as UTF-8, unchanged, by way of a temporary file beside it.
 
     A symbolic link at `path` is replaced, not followed. Folders that are missing are made.
 
@@ -49,8 +49,8 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         if path.is_file() and not path.is_symlink():
             shutil.copymode(path, temporary)
         temporary.replace(path)

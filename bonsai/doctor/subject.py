@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, plain_text
 from bonsai.evaluation import Machine, Scores, run_experiment, this_machine
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
@@ -183,7 +183,7 @@ class Subject:
     def text(self, name: str) -> str:
         """The text of one of its files; empty if there is none."""
         path = self.folder / name
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return plain_text(path.read_bytes(), path.name) if path.is_file() else ""
 
     def relative(self, text: str) -> str:
         """The text with paths into the folder or into a copy shortened to names within it."""

@@ -10,12 +10,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, find_json, plain_text
 from bonsai.templates import Claim, Claims, Idea, Template, contract
 
 FILE = "claims.json"
 BASELINE_RUN = "run_0"
+MOST_BYTES = 50_000  # of a file of claims
 
 
 def primary_claim(template: Template) -> Claim:
@@ -39,11 +41,28 @@ def read(folder: Path, template: Template) -> list[Claim]:
     Raises:
         BonsaiError: it cannot be read, or a claim could not be judged; the text says which and why.
     """
-    made = contract.read(Claims, folder / FILE).root
+    path = folder / FILE
+    made = contract.check(Claims, _load(path), str(path)).root
     try:
         return complete(made, template)
     except BonsaiError as error:
         raise BonsaiError(f"{FILE}: {error}") from None
+
+
+def _load(path: Path) -> Any:
+    """The JSON of a file that an agent wrote: as in its replies, much can be mended."""
+    if not path.is_file():
+        raise BonsaiError(f"{path} is missing")
+    if path.stat().st_size > MOST_BYTES:
+        raise BonsaiError(f"{path} is larger than {MOST_BYTES // 1000} kB")
+    pieces = find_json(plain_text(path.read_bytes()))
+    for piece in pieces:
+        if piece.fault:
+            raise BonsaiError(f"{path} is not JSON: {piece.fault}")
+    if len(pieces) != 1:
+        held = f"it holds {len(pieces)} lists" if pieces else "it holds no list"
+        raise BonsaiError(f"{path} is not JSON: {held}, and one is wanted")
+    return pieces[0].value
 
 
 def complete(made: Sequence[Claim], template: Template) -> list[Claim]:

@@ -190,7 +190,7 @@ def _environment(run: Path) -> dict[str, object]:
 
 def run_fresh_seeds(
     template: Template,
-    experiment: str,
+    experiment: bytes,
     folder: Path,
     *,
     data: str,
@@ -203,7 +203,7 @@ def run_fresh_seeds(
 
     Args:
         template: the untouched template, whose `score.py` is used.
-        experiment: the text of `experiment.py`.
+        experiment: `experiment.py`, byte for byte.
         folder: made anew; the code goes there, and its results into `run` within.
         data: the data set.
         seeds: the fresh seeds.
@@ -218,7 +218,7 @@ def run_fresh_seeds(
     folder.mkdir(parents=True)
     for source in template.folder.glob("*.py"):
         shutil.copy(source, folder / source.name)
-    (folder / "experiment.py").write_text(experiment, encoding="utf-8")
+    (folder / "experiment.py").write_bytes(experiment)
     return run_experiment(
         template,
         folder,

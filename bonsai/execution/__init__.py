@@ -14,7 +14,7 @@ from bonsai.execution.execute import (
     run,
     temporary_folder,
 )
-from bonsai.execution.guard import Snapshot, out_of_scope, sha256, syntax_problem
+from bonsai.execution.guard import Snapshot, out_of_scope, problem_of, sha256, syntax_problem
 from bonsai.execution.limits import Watch
 from bonsai.execution.repository import Repository
 from bonsai.execution.sandbox import Mode
@@ -31,6 +31,7 @@ __all__ = [
     "environment",
     "kill_orphans",
     "out_of_scope",
+    "problem_of",
     "processes",
     "run",
     "sandbox",

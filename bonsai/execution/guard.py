@@ -72,14 +72,21 @@ def out_of_scope(snapshot: Snapshot, editable: Collection[str]) -> list[str]:
 def syntax_problem(path: Path) -> str | None:
     """One sentence if the Python file does not parse, with the line and the place in it."""
     try:
-        ast.parse(untrusted.read_bytes(path, MOST_CODE_BYTES), filename=path.name)
+        source = untrusted.read_bytes(path, MOST_CODE_BYTES)
     except untrusted.Unreadable as error:
         return str(error)
+    return problem_of(source, path.name)
+
+
+def problem_of(source: str | bytes, name: str) -> str | None:
+    """One sentence if the Python source of the file `name` does not parse."""
+    try:
+        ast.parse(source, filename=name)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, SyntaxError) and error.lineno is not None:
             line = (error.text or "").rstrip()
-            return f"{path.name}, line {error.lineno}: {error.msg}\n    {line}"
-        return f"{path.name} is not Python: {str(error) or type(error).__name__}"
+            return f"{name}, line {error.lineno}: {error.msg}\n    {line}"
+        return f"{name} is not Python: {error or 'it is nested too deeply'}"
     return None
 
 

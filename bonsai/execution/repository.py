@@ -34,7 +34,12 @@ PLAIN_CONFIG = re.compile(
     r"precomposeunicode)\s*=\s*\w+)?\s*"
 )
 # Stronger than any .gitattributes: no filter, no conversion, no program for differences.
-ATTRIBUTES = "* -text !eol !ident !filter !diff !merge !working-tree-encoding\n"
+# Texts are compared by lines, whatever their encoding.
+ATTRIBUTES = """\
+* -text !eol -ident -filter !diff !merge -working-tree-encoding
+*.py diff
+*.txt diff
+"""
 # Files of a repository that send git elsewhere.
 DETOURS = ("config.worktree", "commondir", "objects/info/alternates", "info/grafts")
 MOST_CONFIG = 100_000  # bytes
@@ -85,11 +90,14 @@ class Repository:
         self._git("clean", "--quiet", "--force", "-d")
         return [name for name in changed if name]
 
-    def file_at(self, commit: str, name: str) -> str:
-        """The text of a file as it was at `commit`."""
-        return self._git("show", f"{commit}:{name}")
+    def file_at(self, commit: str, name: str) -> bytes:
+        """A file as it was at `commit`, byte for byte."""
+        return self._output("show", f"{commit}:{name}")
 
     def _git(self, *arguments: str) -> str:
+        return self._output(*arguments).decode("utf-8", "surrogateescape")
+
+    def _output(self, *arguments: str) -> bytes:
         if arguments[0] != "init":
             self._disarm()
         settings = [
@@ -109,8 +117,6 @@ class Repository:
                 env=environment,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                text=True,
-                errors="surrogateescape",
                 check=True,
                 timeout=GIT_SECONDS,
             )
@@ -124,7 +130,8 @@ class Repository:
             ) from error
         except subprocess.CalledProcessError as error:
             raise BonsaiError(
-                f"git {arguments[0]} in {self.folder} failed: {error.stderr.strip()}"
+                f"git {arguments[0]} in {self.folder} failed: "
+                f"{error.stderr.decode('utf-8', 'replace').strip()}"
             ) from error
         return done.stdout
 

@@ -11,13 +11,20 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bonsai.base import BonsaiError, write_atomically
+from bonsai.base import (
+    MOST_CHARACTERS,
+    BonsaiError,
+    find_json,
+    plain_text,
+    says,
+    write_atomically,
+)
 from bonsai.evaluation import claims
 from bonsai.ideas import history as earlier
 from bonsai.ideas import literature, novelty
@@ -47,7 +54,6 @@ MAX_PROBLEMS = 3  # proposals of one conversation that cannot be used
 MAX_FRUITLESS = 2  # conversations in a row without an idea: the model has no more
 MAX_RUNS = 5  # of an idea, as `run` has it
 MOST_LISTED = 200  # ideas of which the model is told; all are compared
-MOST_TEXT = 50_000  # characters of a reply that are looked at
 
 Say = Callable[[str], None]
 Messages = list[dict[str, str]]
@@ -209,10 +215,11 @@ class Opening:
             if primary in scores.per_seed:
                 visible = prompts.visible_difference(scores, primary)
                 figures += "\n" + prompts.describe_noise(scores, primary)
+        code = template.folder / "experiment.py"
         self._fixed = {
             "system": template.prompt.system,
             "task": template.prompt.task_description,
-            "code": (template.folder / "experiment.py").read_text(encoding="utf-8").rstrip(),
+            "code": plain_text(code.read_bytes(), code.name).rstrip(),
             "metrics": prompts.describe_metrics(scorer.metrics, scorer.selection),
             "baseline": figures,
             "outcomes": "\n".join(known.outcomes[-MOST_LISTED:]) or "None was tried yet.",
@@ -243,8 +250,8 @@ class _Proposer:
     search: Literature | None
     say: Say
     background: list[Idea] = field(default_factory=earlier.shipped)
-    usable: Idea | None = field(default=None, init=False)  # of the conversation that is held
-    found: dict[str, Any] | str | None = field(default=None, init=False)  # papers on it
+    usable: list[Idea] = field(default_factory=list, init=False)  # of this conversation
+    found: list[dict[str, Any] | str] = field(default_factory=list, init=False)  # papers on them
 
     def work(self, wanted: int) -> None:
         """Hold conversations until there are as many ideas as wanted.
@@ -261,72 +268,93 @@ class _Proposer:
                 return
 
     def _one_idea(self) -> bool:
-        """Hold one conversation; whether an idea came of it.
+        """Hold one conversation; whether an idea came of it, or several.
 
         What can be used when it ends is accepted, however it ends.
         """
-        self.usable, self.found = None, None
+        self.usable, self.found = [], []
         try:
             self._converse()
         finally:
-            if self.usable is not None:
-                idea = self.usable
-                if self.found is not None:
-                    idea = idea.model_copy(update={"Literature": self.found})
+            for number, idea in enumerate(self.usable):
+                if number < len(self.found):
+                    idea = idea.model_copy(update={"Literature": self.found[number]})
                 self.proposals.accept(idea)
                 self.known.add([idea], "just proposed")
                 self.say(f"accepted {idea.Name}: {idea.Title}")
-        return self.usable is not None
+        return bool(self.usable)
 
     def _converse(self) -> None:
-        """Ask for an idea, and have it thought over; `usable` is its last form that can be used."""
+        """Ask for an idea, and have it thought over; `usable` is its last form that can be used.
+
+        Where a reply holds several, each is accepted or rejected on its own, and none thought over.
+        """
         fill = self.opening.texts.fill
         messages: Messages = [{"role": "user", "content": self.opening.text()}]
         problems = rounds = 0
         while problems < MAX_PROBLEMS:
             request = {"messages": messages, "temperature": TEMPERATURE}
-            ask = partial(self.session.answer, request, wanted=lambda: True)
-            reply = self.outage.through(ask)
-            done = DONE.lower() in reply.text.lower()
-            try:
-                idea = self._check(reply)
-            except Unusable as problem:
-                if done and self.usable is not None:
-                    return
-                problems += 1
-                self.proposals.rejected.append(problem)
-                self.say(f"rejected {problem.name}: {problem}")
-                answer = fill("reject", problem=problem)
-            else:
-                if self.search is not None and self.usable is None:
-                    self.found = self.search.search(idea)
-                self.usable = idea
-                if done or rounds == self.reflections:
+            reply = self.outage.through(partial(self.session.answer, request, wanted=lambda: True))
+            done = says(reply.text, DONE)
+            ideas, faults = self._check(reply)
+            if not ideas and done and self.usable:
+                return
+            for fault in faults:
+                self.proposals.rejected.append(fault)
+                self.say(f"rejected {fault.name}: {fault}")
+            if ideas:
+                several = len(ideas) + len(faults) > 1
+                if self.search is not None and (several or not self.usable):
+                    self.found = [self.search.search(idea) for idea in ideas]
+                self.usable = ideas
+                if several or done or rounds == self.reflections:
                     return
                 rounds += 1
                 answer = fill(
                     "reflect", round=rounds, rounds=self.reflections, done=DONE,
-                    papers=literature.describe(self.found),
+                    papers=literature.describe(self.found[0] if self.found else None),
                 )  # fmt: skip
+            else:
+                problems += 1
+                answer = fill("reject", problem=_told(faults))
             messages += [
                 {"role": "assistant", "content": reply.text or "(no answer)"},
                 {"role": "user", "content": answer},
             ]
 
-    def _check(self, reply: Reply) -> Idea:
-        """The idea of a reply.
+    def _check(self, reply: Reply) -> tuple[list[Idea], list[Unusable]]:
+        """The ideas of a reply that can be used, and why the others cannot."""
+        if self.session.lack:
+            return [], [Unusable(self.session.lack)]
+        try:
+            proposed, left_out = extract(reply.text)
+        except Unusable as fault:
+            if reply.finish_reason == "length":
+                return [], [Unusable("The reply was cut off before the end of its JSON.")]
+            return [], [fault]
+        if left_out:
+            self.say(f"of a reply, only its last proposal counts; left out: {left_out}")
+        ideas: list[Idea] = []
+        faults = []
+        for value in proposed:
+            try:
+                ideas.append(self._check_one(value, ideas))
+            except Unusable as fault:
+                faults.append(fault)
+        return ideas, faults
+
+    def _check_one(self, value: Any, beside: Sequence[Idea]) -> Idea:
+        """The idea that a JSON value is.
+
+        Args:
+            value: what the reply holds.
+            beside: ideas of the same reply.
 
         Raises:
-            Unusable: there is none, it is not of the right form, or it exists already.
+            Unusable: it is not of the right form, or it exists already.
         """
-        if self.session.lack:
-            raise Unusable(self.session.lack)
-        try:
-            value = extract(reply.text)
-        except Unusable:
-            if reply.finish_reason == "length":
-                raise Unusable("The reply was cut off before the end of its JSON.") from None
-            raise
+        if not isinstance(value, dict):
+            raise Unusable(f"An idea must be a JSON object, and not {json.dumps(value)[:60]}.")
         value.pop("Literature", None)  # that is ours to write
         name = str(value.get("Name", "a reply"))[:60]
         try:
@@ -336,45 +364,79 @@ class _Proposer:
                 claims.complete(idea.Claims, self.template)
         except BonsaiError as error:
             raise Unusable(f"{error}.", name) from error
-        if name in {other.Name for other in self.known.ideas}:
+        known = [*self.known.ideas, *beside]
+        if name in {other.Name for other in known}:
             raise Unusable("Its Name is taken by an idea that exists.", name)
-        match = novelty.nearest(idea, self.known.ideas, self.background)
+        match = novelty.nearest(idea, known, self.background)
         if match is not None and match[1] >= novelty.THRESHOLD:
             other, likeness = match
-            where = next(each.where for each in self.known.known if each.idea is other)
+            places = [each.where for each in self.known.known if each.idea is other]
             raise Unusable(
-                f"It is too much like {other.Name} ({other.Title}; {where}): similarity "
+                f"It is too much like {other.Name} ({other.Title}; "
+                f"{(places or ['in the same reply'])[0]}): similarity "
                 f"{likeness:.2f}, and {novelty.THRESHOLD} is too much.",
                 name,
             )
         return idea
 
 
-def extract(text: str) -> dict[str, Any]:
-    """The JSON object of a reply, in a fence or bare: the last that has a `Name`, else the last.
+def _told(faults: Sequence[Unusable]) -> str:
+    """Why proposals cannot be used, for the model; each by its name where there are several."""
+    if len(faults) == 1:
+        return str(faults[0])
+    return " ".join(f"{fault.name}: {fault}" for fault in faults)
+
+
+def extract(text: str) -> tuple[list[Any], str]:
+    """The ideas of a reply, each a JSON value, and what else of it is left out, in words.
+
+    A reply may hold drafts: what counts is its last JSON value with a `Name` in it, else the last.
+    That is an idea, `{"idea": ...}`, or several as a list or as `{"ideas": [...]}`.
 
     Raises:
-        Unusable: there is none.
+        Unusable: there is none, or what stands after it cannot be read, with its place.
     """
-    found = list(_objects(text[-MOST_TEXT:]))
-    named = [value for value in found if "Name" in value]
-    if not found:
-        raise Unusable("There is no JSON object in it that can be read.")
-    return (named or found)[-1]
+    pieces = find_json(text)
+    read = [(_ideas_in(piece.value), number) for number, piece in enumerate(pieces)]
+    ideas = [(values, number) for values, number in read if any(map(_is_object, values))]
+    named = [each for each in ideas if any(_is_object(one) and "Name" in one for one in each[0])]
+    values, last = (named or ideas or [([], -1)])[-1]
+    for piece in pieces[last + 1 :]:
+        if piece.fault:
+            raise Unusable(f"There is no JSON object in it that can be read: {piece.fault}.")
+    if not values:
+        raise Unusable(
+            "There is no JSON object in it that can be read"
+            + (f"; only its last {MOST_CHARACTERS:,} characters are looked at"
+               if len(text) > MOST_CHARACTERS else "") + "."
+        )  # fmt: skip
+    others = [piece.fault or _name(piece.value) for piece in pieces[:last]]
+    others += [_name(value) for given, number in read if number > last for value in given]
+    return values, ", ".join(others)
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Every JSON object of a text, those inside of others left out."""
-    # Models break lines within texts, and write NaN.
-    decoder = json.JSONDecoder(strict=False, parse_constant=lambda name: None)
-    position = 0
-    while (position := text.find("{", position)) >= 0:
-        try:
-            value, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            position += 1
-        else:
-            yield value
+def _ideas_in(value: Any) -> list[Any]:
+    """The ideas that a JSON value holds, which may be in a list, or in an object around them."""
+    if isinstance(value, list):
+        inner = [_ideas_in(each) if _is_object(each) else [each] for each in value]
+        return [idea for ideas in inner for idea in ideas]
+    if not isinstance(value, dict):
+        return []
+    lower = {str(key).lower(): inner for key, inner in value.items()}
+    for key in ("idea", "ideas"):
+        if "name" not in lower and isinstance(lower.get(key), dict | list):
+            return _ideas_in(lower[key])
+    return [value]
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _name(value: Any) -> str:
+    """What a JSON value is called, to people."""
+    names = [str(one["Name"]) for one in _ideas_in(value) if _is_object(one) and "Name" in one]
+    return ", ".join(names) or json.dumps(value)[:40]
 
 
 def next_command(template: str, out: Path, live: LiveModel) -> str:

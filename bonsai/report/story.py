@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from bonsai.base import BonsaiError, Entry, untrusted
+from bonsai.base import BonsaiError, Entry, plain_text, untrusted
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.execution import Repository
 from bonsai.report import drawing, words
@@ -150,7 +150,9 @@ class Reader:
         with untrusted.open_file(path) as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - most) if end else 0)
-            text = file.read(most).decode("utf-8", "replace")
+            content = file.read(most)
+        whole = len(content) == length  # else a character may be cut in two
+        text = plain_text(content, path.name) if whole else content.decode("utf-8", "replace")
         return Excerpt(words.clean(text).rstrip(), max(0, length - most), self.name(path))
 
     def code(self, path: Path) -> list[str] | None:
@@ -198,7 +200,7 @@ class Reader:
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != digest:
             return None
-        return words.clean(content.decode("utf-8", "replace")).splitlines()
+        return words.clean(plain_text(content, "experiment.py")).splitlines()
 
     def _committed(
         self, template: TemplateSummary, idea: IdeaSummary, commit: str
@@ -207,9 +209,10 @@ class Reader:
         if not (folder / ".git").is_dir():
             return None
         try:
-            return words.clean(Repository(folder).file_at(commit, "experiment.py")).splitlines()
+            code = Repository(folder).file_at(commit, "experiment.py")
         except BonsaiError:
             return None
+        return words.clean(plain_text(code, "experiment.py")).splitlines()
 
 
 def read(

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bonsai.base import BonsaiError, Entry, untrusted
+from bonsai.base import BonsaiError, Entry, plain_text, untrusted
 from bonsai.evaluation import Scores, claims
 from bonsai.execution import sha256
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
@@ -210,7 +210,7 @@ def _tags(idea: IdeaSummary) -> dict[str, str]:
 def _text(path: Path) -> str:
     """A file's text; empty if it is none, or too long. Links are not followed: a run left them."""
     try:
-        return untrusted.read_text(path, MOST_TEXT)
+        return plain_text(untrusted.read_bytes(path, MOST_TEXT), path.name)
     except BonsaiError:
         return ""
 

@@ -218,7 +218,7 @@ class BaselineLoop:
         try:
             done = run_fresh_seeds(
                 self.template,
-                (self.template.folder / "experiment.py").read_text(encoding="utf-8"),
+                (self.template.folder / "experiment.py").read_bytes(),
                 folder,
                 data=self.data,
                 seeds=[*seeds, *known],

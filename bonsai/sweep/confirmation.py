@@ -37,7 +37,7 @@ class Confirmation:
         machine: what they run on.
         account: whose hours they take.
         claims: what is to be decided.
-        code: the text of `experiment.py` as it was in a run.
+        code: `experiment.py` as it was in a run, byte for byte.
         check_seeds: raises RunFailed if results do not depend on the seed.
         state: what every entry of the ledger carries.
         log: where stdout and stderr of a run of that name go.
@@ -49,7 +49,7 @@ class Confirmation:
     machine: Machine
     account: Account
     claims: Sequence[Claim]
-    code: Callable[[str], str]
+    code: Callable[[str], bytes]
     check_seeds: Callable[[Scores], None]
     state: Callable[[], dict[str, object]]
     log: Callable[[str], Path]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bonsai.base import BonsaiError, Entry, untrusted
+from bonsai.base import BonsaiError, Entry, plain_text, says, untrusted
 from bonsai.evaluation import Measured, RunFailed, Scores, checks, claims, pictures, run_experiment
 from bonsai.execution import Program, Snapshot, out_of_scope, sha256, syntax_problem
 from bonsai.kit import watched
@@ -182,9 +182,7 @@ class IdeaLoop:
             "failures": prompts.describe_failures(progress.failures),
         }
         if progress.problem is None:
-            notes = (self.workspace.folder / "notes.txt").read_text(
-                encoding="utf-8", errors="replace"
-            )
+            notes = plain_text((self.workspace.folder / "notes.txt").read_bytes())
             message = self.context.prompts.message(
                 "edit",
                 self.idea,
@@ -213,7 +211,7 @@ class IdeaLoop:
                 text = f"experiment.py is again what it was in {same}"
                 return Result(False, text, result.data | {"kind": "no edit"})
             return result
-        if FINISHED not in result.data["reply"]:
+        if not says(result.data["reply"], FINISHED):
             text = "the reply held no edit of experiment.py"
             return Result(False, text, result.data | {"kind": "no edit"})
         if not progress.runs:

@@ -49,7 +49,7 @@ def _run(tmp_path: Path, *changes: tuple[str, str]) -> Measured:
         assert old in code
         code = code.replace(old, new)
     return run_fresh_seeds(
-        TOY, code, tmp_path / "work", data="digits", seeds=[0, 1], log=tmp_path / "log",
+        TOY, code.encode(), tmp_path / "work", data="digits", seeds=[0, 1], log=tmp_path / "log",
         machine=Machine(1, threading.Event()),
     )  # fmt: skip
 

@@ -66,6 +66,46 @@ def test_a_claim_that_cannot_be_judged_is_refused_with_the_reason(
     assert told in str(caught.value)
 
 
+CONTROL = '{"metric": "test_accuracy", "direction": "higher", "against": "run_2"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[{CONTROL}]",
+        f"[{CONTROL},]",
+        f"```json\n[\n  {CONTROL},\n]\n```\n",
+        f"// what I claim\n[{CONTROL}]",
+        f"[{CONTROL}]  # the control".replace('"', "'"),
+        f"[\r\n{CONTROL}\r\n]\r\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_claims_are_read_as_models_write_them(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / claims.FILE).write_bytes(text.encode(encoding))
+    assert claims.read(tmp_path, TOY) == [PRIMARY, PRIMARY.model_copy(update={"against": "run_2"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "claims.json is not JSON: it holds no list, and one is wanted"),
+        (f"[]\n[{CONTROL}]", "it holds 2 lists, and one is wanted"),
+        (CONTROL.replace("[", "").join(["[", "]"]).replace('"metric":', '"metric"'), "line 1, col"),
+        ("[" * 100_000, "claims.json is larger than 50 kB"),
+        ("[" * 10_000, "line 1, column 65: brackets are nested more than 64 deep"),
+        (f"[{CONTROL}, {CONTROL[:30]}", "is not JSON: line 1, column"),
+    ],
+)
+def test_claims_that_cannot_be_read_are_refused_with_the_place(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / claims.FILE).write_text(text)
+    with pytest.raises(BonsaiError, match=r"claims\.json") as caught:
+        claims.read(tmp_path, TOY)
+    assert told in str(caught.value)
+
+
 def test_a_seal_is_of_what_is_claimed_and_of_nothing_else() -> None:
     same = Claim.model_validate(json.loads(PRIMARY.model_dump_json()))
     assert claims.seal([PRIMARY]) == claims.seal([same])

@@ -414,28 +414,30 @@ def test_without_a_search_a_model_cannot_claim_one(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------- finding JSON in a reply
 
+# Without what JSON writes as a backslash and a letter: before another, that is taken for LaTeX.
+TEXT = st.text(alphabet=st.characters(exclude_characters="\b\f\n\r\t"))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 PROSE = st.text(alphabet=st.characters(exclude_characters="{}"))
 
 
-@given(st.dictionaries(st.text(), VALUES), PROSE, PROSE, st.booleans(), st.booleans())
+@given(st.dictionaries(TEXT, VALUES), PROSE, PROSE, st.booleans(), st.booleans())
 def test_an_object_is_found_in_a_fence_or_bare_whatever_is_around_it(
     extra: dict[str, Any], before: str, after: str, fenced: bool, in_list: bool
 ) -> None:
     value = {**extra, "Name": "a"}
     text = json.dumps([value] if in_list else value, indent=2, ensure_ascii=False)
     text = f"```json\n{text}\n```" if fenced else text
-    assert extract(f"{before}\n{text}\n{after}") == value
+    assert extract(f"{before}\n{text}\n{after}")[0] == [value]
 
 
 @given(st.text(alphabet='{}[]":,\\ aN1\n`'))
 def test_any_reply_holds_an_object_or_is_unusable(text: str) -> None:
     try:
-        assert isinstance(extract(text), dict)
+        assert any(isinstance(value, dict) for value in extract(text)[0])
     except ideas.Unusable as problem:
         assert "no JSON object" in str(problem)
 
@@ -458,7 +460,145 @@ def test_a_reply_made_to_waste_time_does_not(text: str) -> None:
 
 def test_the_last_object_with_a_name_is_the_proposal() -> None:
     text = 'First {"Name": "draft"}, then {"Name": "final", "in": {"Name": "no"}} at cost {"n": 1}'
-    assert extract(text)["Name"] == "final"
+    assert [idea["Name"] for idea in extract(text)[0]] == ["final"]
+
+
+# ---------------------------------------------------------------- proposals as models write them
+
+
+def _three() -> list[dict[str, Any]]:
+    return [_proposal(name) for name in TOLD]
+
+
+def _names(proposals: Proposals) -> list[str]:
+    return [idea.Name for idea in proposals.accepted]
+
+
+def test_an_inner_object_with_a_name_is_not_taken_for_the_idea(tmp_path: Path) -> None:
+    parts = [{"Name": "Prototype", "Description": "d"}, {"Name": "Study", "Description": "d"}]
+    text = json.dumps(_proposal(Parts=parts)).replace("}],", "},],")
+    proposals, model = _ask(tmp_path, Says(f"```json\n{text}\n```"))
+    assert len(model.bodies) == 1
+    assert _names(proposals) == ["mirrored_digits"]
+    assert proposals.accepted[0].model_extra == {"Parts": parts}
+
+
+def test_latex_keeps_its_backslashes(tmp_path: Path) -> None:
+    text = json.dumps(_proposal(Title="On $L$ and (x)"))
+    text = text.replace("$L$", r"$\lambda_\beta$").replace("(x)", r"\(x\)")
+    proposals, _ = _ask(tmp_path, Says(text))
+    assert proposals.accepted[0].Title == r"On $\lambda_\beta$ and \(x\)"
+    assert read_ideas(tmp_path / "ideas.json").ideas[0].Title == proposals.accepted[0].Title
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda three: json.dumps(three),
+        lambda three: f"Three of them:\n\n```json\n{json.dumps(three, indent=2)}\n```\nGood luck!",
+        lambda three: json.dumps({"ideas": three}),
+        lambda three: json.dumps({"Ideas": three}).replace("}]}", "},]}"),
+        lambda three: json.dumps([{"idea": each} for each in three]),
+    ],
+)
+def test_each_of_several_ideas_is_accepted_or_rejected_on_its_own(
+    tmp_path: Path, wrap: Any
+) -> None:
+    three = _three()
+    three[1]["Novelty"] = "high"
+    proposals, model = _ask(tmp_path, Says(wrap(three)), reflections=3, wanted=2)
+    assert len(model.bodies) == 1
+    assert _names(proposals) == ["mirrored_digits", "voting_committee"]
+    assert [each.name for each in proposals.rejected] == ["centred_pixels"]
+    assert "Novelty: input should be a valid integer" in str(proposals.rejected[0])
+    assert len(read_ideas(tmp_path / "ideas.json").ideas) == 2
+
+
+def test_ideas_of_one_reply_do_not_repeat_each_other(tmp_path: Path) -> None:
+    again = [_proposal(), _proposal("again", Experiment=TOLD["mirrored_digits"]), _proposal(), 7]
+    proposals, _ = _ask(tmp_path, Says(json.dumps(again)))
+    assert _names(proposals) == ["mirrored_digits"]
+    alike, twice, number = map(str, proposals.rejected)
+    assert "too much like mirrored_digits (On mirrored digits; in the same reply)" in alike
+    assert twice == "Its Name is taken by an idea that exists."
+    assert number == "An idea must be a JSON object, and not 7."
+
+
+def test_where_none_of_several_can_be_used_the_model_is_told_why_of_each(tmp_path: Path) -> None:
+    bad = [_proposal(Novelty=99), _proposal("centred_pixels", Title="")]
+    proposals, model = _ask(tmp_path, Says(json.dumps(bad)), _says("voting_committee"))
+    assert "mirrored_digits: the idea: Novelty: input should be less" in _last(model)
+    assert "centred_pixels: the idea: Title: string should have" in _last(model)
+    assert _names(proposals) == ["voting_committee"]
+
+
+@pytest.mark.parametrize("key", ["idea", "Idea"])
+def test_an_idea_may_have_an_object_around_it(tmp_path: Path, key: str) -> None:
+    proposals, _ = _ask(tmp_path, Says(json.dumps({key: _proposal()})))
+    assert _names(proposals) == ["mirrored_digits"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda text: text.replace('"Title": ', '"Title" '), "line 2, column 37: expecting ':'"),
+        (lambda text: text.replace('"Title"', '"Heading"'), "Title: field required"),
+        (lambda text: text.replace('"Name"', '"Called"'), "Name: field required"),
+        (lambda text: "[" * 100_000 + text, "nested more than 64 deep"),
+        (lambda text: text + " " * 60_000, "only its last 50,000 characters are looked at"),
+    ],
+)
+def test_the_place_of_a_fault_or_the_missing_key_is_told(
+    tmp_path: Path, spoil: Any, problem: str
+) -> None:
+    text = spoil(json.dumps(_proposal()))
+    started = time.monotonic()
+    proposals, model = _ask(tmp_path, Says(f"So:\n{text}"), _says("voting_committee"))
+    assert time.monotonic() - started < 30
+    assert problem in _last(model)
+    assert _names(proposals) == ["voting_committee"]
+
+
+def test_a_good_draft_does_not_stand_for_a_faulty_proposal(tmp_path: Path) -> None:
+    faulty = json.dumps(_proposal("centred_pixels")).replace('"Title": ', '"Title" ')
+    reply = f"A draft:\n{json.dumps(_proposal())}\nNo, better:\n{faulty}"
+    proposals, model = _ask(tmp_path, Says(reply), _says("voting_committee"))
+    assert "line 4, column 36: expecting ':' delimiter" in _last(model)
+    assert _names(proposals) == ["voting_committee"]
+
+
+def test_a_person_is_told_which_drafts_do_not_count(tmp_path: Path) -> None:
+    lines: list[str] = []
+    reply = f"A draft:\n{json.dumps(_proposal())}\nNo:\n{json.dumps(_proposal('centred_pixels'))}"
+    proposals, _ = _ask(tmp_path, Says(reply), say=lines.append)
+    assert _names(proposals) == ["centred_pixels"]
+    told = "of a reply, only its last proposal counts; left out: mirrored_digits"
+    assert told in lines
+
+
+def test_to_doubt_is_not_to_be_done(tmp_path: Path) -> None:
+    doubts = _says(end="But am I sure that I am done?", Novelty=3)
+    proposals, model = _ask(tmp_path, _says(), doubts, _says(Novelty=9), reflections=2)
+    assert len(model.bodies) == 3
+    assert [idea.Novelty for idea in proposals.accepted] == [9]
+
+
+def test_papers_are_searched_for_each_of_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Literature, "search", lambda self, idea: f"on {idea.Name}")
+    proposals, _ = _ask(tmp_path, Says(json.dumps(_three())), search=Literature())
+    papers = [(idea.model_extra or {})["Literature"] for idea in proposals.accepted]
+    assert papers == [f"on {name}" for name in TOLD]
+
+
+def test_a_template_in_another_encoding_is_shown(tmp_path: Path) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    code = (toy / "experiment.py").read_text()
+    text = f"# coding: latin-1\n# Größe\n{code}".replace("\n", "\r\n")
+    (toy / "experiment.py").write_bytes(text.encode("latin-1"))
+    _, model = _ask(tmp_path, _says(), template=toy)
+    assert "# coding: latin-1\n# Größe\n" in _last(model)
 
 
 def test_what_no_file_can_hold_is_replaced(tmp_path: Path) -> None:

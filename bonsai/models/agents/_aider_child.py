@@ -23,6 +23,7 @@ from aider.coders import Coder, base_coder
 from aider.io import InputOutput
 
 from bonsai.base import listing, write_atomically
+from bonsai.models.agents import replies
 from bonsai.models.agents.protocol import Attempt
 
 MAX_REFLECTIONS = 1  # times that aider itself sends a failed edit back; the runner does the rest
@@ -53,6 +54,7 @@ class _Desk(InputOutput):  # type: ignore[misc, unused-ignore]
         self.editable = editable
         self.replies: list[str] = []
         self.refused: list[str] = []
+        self.not_whole: list[str] = []
         self.errors: list[str] = []
 
     def confirm_ask(
@@ -108,9 +110,32 @@ def perform(job: Job) -> Attempt:
     coder.max_reflections = MAX_REFLECTIONS
     # Else a thread may ask the model for a summary of the talk, which nobody is going to read.
     coder.summarize_start = lambda: None
+    _read_as_meant(coder, desk, job)
     # No preprocessing: a message that begins with "/" or "!" is no command.
     coder.run_one(job["message"], preproc=False)
     return Attempt("\n\n".join(filter(None, desk.replies)), *_diagnose(coder, desk, job["files"]))
+
+
+def _read_as_meant(coder: Any, desk: _Desk, job: Job) -> None:
+    """Have each reply brought into aider's form, once it is there and before it is read."""
+    remove_reasoning = coder.remove_reasoning_content
+
+    def tidy() -> None:
+        remove_reasoning()
+        text, workspace, files = coder.partial_response_content, desk.workspace, job["files"]
+        if job["edit_format"] == "whole":
+            old = {name: desk.read_text(workspace / name, silent=True) or "" for name in files}
+            # Which no line of theirs begins with, so that none ends a file too early.
+            marks = replies.longer_fence([*old.values(), text])
+            text, desk.not_whole = replies.tidy_whole(text, old, workspace, marks)
+            coder.fence = (marks, marks) if marks in text else coder.fence
+        elif job["edit_format"] == "udiff":
+            text = replies.tidy_diffs(text, files, workspace)
+        else:
+            text = replies.tidy_edits(text, files, workspace)
+        coder.partial_response_content = text
+
+    coder.remove_reasoning_content = tidy
 
 
 def _model(job: Job) -> models.Model:
@@ -135,6 +160,7 @@ def _diagnose(coder: Any, desk: _Desk, files: list[str]) -> tuple[str | None, st
     if desk.refused:
         editable = f"Only {listing(files)} may be edited" if files else "Nothing may be edited"
         problems.append(f"{editable}, so {listing(desk.refused)} was not.")
+    problems += desk.not_whole
     # What aider would still send back to the model, had it not done so often enough.
     complaint = (coder.reflected_message or "").strip()
     if "failed to match" in complaint:

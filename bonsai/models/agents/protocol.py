@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from bonsai.base import listing
+from bonsai.base import BonsaiError, TextFile, decode, listing, says, write_atomically
 
 if TYPE_CHECKING:
     from bonsai.models.gateway import Session
@@ -73,7 +73,8 @@ def observe(
 ) -> AgentReply:
     """Let an agent make its attempt, and report what came of it.
 
-    What changed is found by comparing the files, and not from what the agent or model says.
+    What changed is found by comparing the files, and not from what the agent or model says. The
+    agent sees every file as UTF-8 with line feeds; afterwards each has the form that it had.
     """
     started = time.monotonic()
 
@@ -86,20 +87,56 @@ def observe(
     strays = [name for name in files if not _stays_inside(workspace, name)]
     if strays:
         return reply("", f"No edit was made, because {listing(strays)} leads out of the workspace.")
+    shown = _show(workspace, before)
+    stopped = False
     try:
         text, problem, detail = attempt()
-    except AgentStopped as stopped:
-        return reply("", str(stopped))
-    if session.refusal:
+    except AgentStopped as error:
+        stopped, text, problem, detail = True, "", str(error), ""
+    finally:
+        unfit = _give_form_back(workspace, before, shown)
+    problem = " ".join(filter(None, [problem, *unfit])) or None
+    if session.refusal and not stopped:
         return reply(text, session.refusal)
     if session.lack:
         return reply(text, session.lack)
     result = reply(text, problem, detail)
-    if problem or result.edited or not files or FINISHED in text:
+    if problem or result.edited or not files or says(text, FINISHED):
         return result
     if not text.strip():
         return reply(text, "The model's reply was empty.")
     return reply(text, f"The reply changed nothing in {listing(files)}.")
+
+
+def _show(workspace: Path, before: Mapping[str, bytes | None]) -> dict[str, TextFile]:
+    """Lay out the files in the plain form for the agent; returns the forms that they had."""
+    forms = {name: decode(content, name) for name, content in before.items() if content is not None}
+    for name, form in forms.items():
+        if form.text.encode() != before[name]:
+            write_atomically(workspace / name, form.text)
+    return forms
+
+
+def _give_form_back(
+    workspace: Path, before: Mapping[str, bytes | None], forms: Mapping[str, TextFile]
+) -> list[str]:
+    """Give files the form that they had; a sentence on each whose new text does not fit it.
+
+    Such a file is put back as it was.
+    """
+    unfit = []
+    for name, form in forms.items():
+        now, content = _read(workspace / name), before[name]
+        if now is None or content is None or now == content:
+            continue
+        try:
+            if now != form.text.encode():
+                content = form.encoded(now.decode("utf-8", "replace"))
+        except BonsaiError as error:
+            unfit.append(f"{name} was not changed: {error}.")
+        if now != content:
+            write_atomically(workspace / name, content)
+    return unfit
 
 
 def _contents(workspace: Path, files: Sequence[str]) -> dict[str, bytes | None]:

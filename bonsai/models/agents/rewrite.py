@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import openai
 
 from bonsai.base import listing, write_atomically
+from bonsai.models.agents import replies
 from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, observe
 
 if TYPE_CHECKING:
@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = """You edit files. Reply with each file that you change, whole, from its first line \
 to its last: the name of the file alone on a line, and below it the contents between two lines of \
-four backticks, like this:
+{count} backticks, like this:
 
 notes.txt
-````
+{fence}
 the complete new contents of notes.txt
-````
+{fence}
 
 Leave out files that you do not change. Leave nothing out of files that you do: no "..." and no \
 "the rest stays as it is". You may edit these files and no others: {files}."""
-
-FENCE = re.compile(r"^(`{3,}|~{3,})([^`]*)$")
-FILE_NAME = re.compile(r"^[\w./-]*\w\.\w+$")
 
 
 @dataclass(frozen=True)
@@ -55,28 +52,33 @@ class RewriteAgent:
         )
 
 
-class _File(NamedTuple):
-    """A fenced block of a reply that has a file name above it."""
-
-    name: str
-    contents: str
-    closed: bool
-
-
 def _rewrite(
     workspace: Path, message: str, files: Sequence[str], session: Session, deadline_seconds: float
 ) -> Attempt:
-    text, cut_off = _ask(_prompt(workspace, message, files), session, deadline_seconds)
-    found = _parse(text)
+    old = {name: _text(workspace / name) for name in files}
+    text, cut_off = _ask(_prompt(message, old), session, deadline_seconds)
+    known = {name: contents or "" for name, contents in old.items()}
+    found = replies.whole_files(text, known, workspace) if files else []
     if cut_off or not all(file.closed for file in found):
         return Attempt(text, "The reply was cut off before its end, so nothing of it was used.")
+    problems = []
     for file in found:
-        if file.name in files:
-            write_atomically(workspace / file.name, file.contents)
+        if file.name not in files:
+            continue
+        if why := replies.why_not_written(file.name, known[file.name], file.text):
+            problems.append(f"{file.name} was not written, because {why}.")
+        else:
+            write_atomically(workspace / file.name, file.text)
+    detail = "It stands as it was: reply with all of it, from its first line to its last."
     refused = sorted({file.name for file in found} - set(files))
-    if refused and files:
-        return Attempt(text, f"Only {listing(files)} may be edited, so {listing(refused)} was not.")
-    return Attempt(text)
+    if refused:
+        problems.append(f"Only {listing(files)} may be edited, so {listing(refused)} was not.")
+        detail = detail if len(problems) > 1 else ""
+    return Attempt(text, " ".join(problems), detail) if problems else Attempt(text)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _ask(
@@ -107,60 +109,15 @@ def _ask(
 
 
 def _prompt(
-    workspace: Path, message: str, files: Sequence[str]
+    message: str, old: Mapping[str, str | None]
 ) -> list[openai.types.chat.ChatCompletionMessageParam]:
-    if not files:
+    if not old:
         return [{"role": "user", "content": message}]
-    shown = [
-        f"{name}\n````\n{(workspace / name).read_text(encoding='utf-8')}\n````"
-        for name in files
-        if (workspace / name).is_file()
-    ]
+    there = {name: text for name, text in old.items() if text is not None}
+    # The model is to fence files as they are shown to it, and they may hold fences themselves.
+    fence = replies.longer_fence(list(there.values()))
+    shown = [f"{name}\n{fence}\n{text}\n{fence}" for name, text in there.items()]
     content = "\n\n".join([message, "The files as they are now:", *shown])
-    return [
-        {"role": "system", "content": INSTRUCTIONS.format(files=listing(files))},
-        {"role": "user", "content": content},
-    ]
-
-
-def _parse(text: str) -> list[_File]:
-    """Return the fenced blocks that have a file name above them, the last of each name.
-
-    Other blocks illustrate something. As in Markdown, a fence is closed by a line of at least as
-    many of its own characters.
-    """
-    found: dict[str, _File] = {}
-    lines = text.splitlines(keepends=True)
-    above, position = "", 0
-    while position < len(lines):
-        line = lines[position].strip()
-        position += 1
-        opening = FENCE.match(line)
-        if not opening:
-            above = line or above  # one may leave an empty line between name and fence
-            continue
-        end = _closing(lines, position, opening[1])
-        name = _file_name(above, opening[2])
-        if name:
-            found[name] = _File(name, "".join(lines[position:end]), end < len(lines))
-        above, position = "", end + 1
-    return list(found.values())
-
-
-def _closing(lines: list[str], start: int, fence: str) -> int:
-    """Return the index of the line that closes the fence, or one past the last line."""
-    for index in range(start, len(lines)):
-        line = lines[index].rstrip()
-        if line.startswith(fence) and not line.strip(fence[0]):
-            return index
-    return len(lines)
-
-
-def _file_name(above: str, info: str) -> str | None:
-    """Return the file that a fence is about: named on the line above it, or on its own line."""
-    for candidate in (above, *reversed(info.split())):
-        name = re.sub(r"^(file|filename):\s*", "", candidate.strip("*#`: "), flags=re.IGNORECASE)
-        name = name.strip("*`: ").removeprefix("./")
-        if FILE_NAME.match(name):
-            return name
-    return None
+    count = "four" if len(fence) == 4 else str(len(fence))
+    rules = INSTRUCTIONS.format(files=listing(list(old)), fence=fence, count=count)
+    return [{"role": "system", "content": rules}, {"role": "user", "content": content}]

@@ -357,6 +357,186 @@ def test_aider_where_processes_cannot_be_forked(
     assert late.problem == "The agent was stopped after 0.2 seconds."
 
 
+# ------------------------------------------------------------------- replies in other forms
+
+INDENTED = "".join(f"  {line}\n" for line in WIDER.split("\n\n", 1)[1].splitlines()[1:])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["at once", "streamed"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"experiment.py\n{INDENTED}",
+        f"1. First:\n\n   `experiment.py`:\n\n   {INDENTED}",
+        WIDER.replace("experiment.py", "templates/x/experiment.py"),
+        WIDER.replace("experiment.py", "/some/where/experiment.py"),
+        WIDER.replace("experiment.py\n", "").replace("```python", "```python experiment.py"),
+        WIDER.replace("```", "~~~"),
+        WIDER.replace("\n", "\r\n"),
+        INDENTED.replace("\n", "\r\n").replace("  ```python", "## ./experiment.py\r\n\r\n```py"),
+    ],
+)
+def test_aider_takes_edits_in_other_forms(workspace: Path, reply: str, stream: bool) -> None:
+    with cassette(workspace, reply, "never said") as session:
+        result = edit(AiderAgent(stream=stream), workspace, session)
+        assert session.exchanges == 1
+    assert (result.problem, result.edited) == (None, ("experiment.py",))
+    assert (workspace / "experiment.py").read_bytes() == WIDER_EXPERIMENT.encode()
+    assert result.text.strip() == reply.strip(), "as the model said it"
+
+
+def test_a_path_to_the_copy_of_a_run_is_not_the_experiment(workspace: Path) -> None:
+    (workspace / "run_1").mkdir()
+    (workspace / "run_1" / "experiment.py").write_text(EXPERIMENT)
+    reply = WIDER.replace("experiment.py", "run_1/experiment.py")
+    with cassette(workspace, reply) as session:
+        result = edit(make_agent("rewrite"), workspace, session)
+    assert result.edited == ()
+    whole_copy = whole("run_1/experiment.py", WIDER_EXPERIMENT)
+    with cassette(workspace / "run_1", whole_copy) as session:
+        result = edit(make_agent("rewrite"), workspace, session)
+    assert "run_1/experiment.py was not" in (result.problem or "")
+    assert result.edited == ()
+
+
+DIFF = "--- {0}\n+++ {0}\n@@ ... @@\n-WIDTH = 24\n+WIDTH = 48\n"
+
+
+@pytest.mark.parametrize(
+    ("edit_format", "reply"),
+    [
+        ("udiff", f"```diff\n{DIFF.format('experiment.py')}```\n"),
+        ("udiff", f"~~~diff\n{DIFF.format('old/experiment.py')}~~~\n".replace("\n", "\r\n")),
+        ("diff-fenced", WIDER.replace("experiment.py\n```python", "```python\nx/experiment.py")),
+        ("whole", whole("x/experiment.py", WIDER_EXPERIMENT, "~~~").replace("\n", "\r\n")),
+    ],
+)
+def test_aider_takes_other_formats_in_other_forms(
+    workspace: Path, edit_format: str, reply: str
+) -> None:
+    with cassette(workspace, reply, "never said") as session:
+        result = edit(AiderAgent(edit_format), workspace, session)
+    assert (result.problem, result.edited) == (None, ("experiment.py",))
+    assert (workspace / "experiment.py").read_bytes() == WIDER_EXPERIMENT.encode()
+
+
+EXAMPLES = "```python\nWIDTH = 24\n```\n"  # a docstring that shows how it is used
+SHOWN = f'"""A tiny experiment.\n\n{EXAMPLES}"""\n\nWIDTH = 24\nDEPTH = 3\n'
+
+
+@pytest.mark.parametrize("fence", ["```", "```python", "````", "`````"])
+@pytest.mark.parametrize("name", ["whole", "rewrite"])
+def test_a_file_that_holds_fences_survives(workspace: Path, name: str, fence: str) -> None:
+    (workspace / "experiment.py").write_text(SHOWN)
+    agent = AiderAgent("whole") if name == "whole" else make_agent("rewrite")
+    deeper = SHOWN.replace("DEPTH = 3", "DEPTH = 4")
+    reply = f"experiment.py\n{fence}\n{deeper}{fence.rstrip('python')}\n\nThat is all.\n"
+    with cassette(workspace, reply, "never said") as session:
+        result = edit(agent, workspace, session)
+    assert (result.problem, result.edited) == (None, ("experiment.py",))
+    assert (workspace / "experiment.py").read_text() == deeper
+
+
+@pytest.mark.parametrize(
+    ("contents", "why"),
+    [
+        ("WIDTH = 48\n# ... rest unchanged\n", "line 2 leaves something out"),
+        ("WIDTH = (48\n", "it does not parse: experiment.py, line 1: '(' was never closed"),
+        ("WIDTH = 48\n", "it has 1 lines of the 66 that the file has"),
+    ],
+)
+@pytest.mark.parametrize("name", ["whole", "rewrite"])
+def test_a_file_that_is_cut_is_not_written(
+    workspace: Path, name: str, contents: str, why: str
+) -> None:
+    long = EXPERIMENT + "".join(f"x_{number} = 0\n" for number in range(60))
+    (workspace / "experiment.py").write_text(long)
+    agent = AiderAgent("whole") if name == "whole" else make_agent("rewrite")
+    reply = whole("experiment.py", contents) + whole("plot.py", 'labels = {"run_0": "B"}\n')
+    with cassette(workspace, reply, "never said") as session:
+        result = edit(agent, workspace, session)
+    assert (result.problem or "").startswith(f"experiment.py was not written, because {why}")
+    assert result.edited == ("plot.py",)
+    assert (workspace / "experiment.py").read_text() == long
+
+
+@pytest.mark.parametrize("name", ["aider", "rewrite"])
+def test_to_mention_the_answer_is_not_to_give_it(workspace: Path, name: str) -> None:
+    with cassette(workspace, "Should I say ALL_COMPLETED?", "- **ALL_COMPLETED**.") as session:
+        agent = make_agent(name)
+        asked, told = (edit(agent, workspace, session) for _ in range(2))
+    assert "changed nothing" in (asked.problem or "")
+    assert told.problem is None
+
+
+# --------------------------------------------------------------------- files in other forms
+
+CODING = "# -*- coding: latin-1 -*-\n"
+GREETING = "GREETING = 'Grüße'\n"
+FORMS = {
+    "CRLF and BOM": (EXPERIMENT.replace("\n", "\r\n"), "utf-8-sig"),
+    "CR": (EXPERIMENT.replace("\n", "\r"), "utf-8"),
+    "mixed": (EXPERIMENT.replace("DEPTH = 3\n", "DEPTH = 3\r\n"), "utf-8"),
+    "no last end": (EXPERIMENT.rstrip(), "utf-8"),
+    "latin-1": (CODING + GREETING + EXPERIMENT, "latin-1"),
+    "latin-1, CRLF": ((CODING + GREETING + EXPERIMENT).replace("\n", "\r\n"), "latin-1"),
+    "cp1252": ("# coding: cp1252\nEURO = '€'\n" + EXPERIMENT, "cp1252"),
+    "plain": (EXPERIMENT, "utf-8"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["aider", "rewrite"])
+def test_an_edit_changes_its_line_whatever_form_the_file_has(
+    workspace: Path, name: str, form: str
+) -> None:
+    text, encoding = FORMS[form]
+    before = text.encode(encoding)
+    (workspace / "experiment.py").write_bytes(before)
+    notes = "Not touched.\r\n".encode("utf-16")
+    (workspace / "notes.txt").write_bytes(notes)
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("24", "48").rstrip() + "\n"
+    reply = WIDER if name == "aider" else whole("experiment.py", plain)
+    with live(workspace, Says(reply)) as (fake, session):
+        result = edit(make_agent(name), workspace, session)
+    assert (result.problem, result.edited) == (None, ("experiment.py",))
+    assert (workspace / "experiment.py").read_bytes() == before.replace(b"24", b"48")
+    assert (workspace / "notes.txt").read_bytes() == notes
+    asked = "".join(message["content"] for message in fake.bodies[0]["messages"])
+    assert "Not touched.\n" in asked
+    assert "\r" not in asked
+    assert "\ufeff" not in asked
+
+
+@pytest.mark.parametrize("name", ["aider", "rewrite"])
+def test_what_the_files_encoding_has_not_is_told_and_not_written(
+    workspace: Path, name: str
+) -> None:
+    before = (CODING + EXPERIMENT).encode("latin-1")
+    (workspace / "experiment.py").write_bytes(before)
+    new = EXPERIMENT.replace("WIDTH = 24", "WIDTH = 24  # → wider")
+    reply = block("experiment.py", "WIDTH = 24\n", "WIDTH = 24  # → wider\n")
+    reply = reply if name == "aider" else whole("experiment.py", CODING + new)
+    with cassette(workspace, reply) as session:
+        result = edit(make_agent(name), workspace, session)
+    assert "experiment.py was not changed: it is encoded as iso8859-1" in (result.problem or "")
+    assert "has no '→' (line 4)" in (result.problem or "")
+    assert result.edited == ()
+    assert (workspace / "experiment.py").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["aider", "rewrite"])
+def test_an_agent_that_is_stopped_leaves_files_in_their_form(workspace: Path, name: str) -> None:
+    before = EXPERIMENT.replace("\n", "\r\n").encode("utf-8-sig")
+    (workspace / "experiment.py").write_bytes(before)
+    agent = make_agent(name)
+    with live(workspace, HANGS) as (_, session):
+        result = agent.edit(workspace, "Make it wider.", FILES, session, 1.0)
+    assert "stopped after 1 seconds" in (result.problem or "")
+    assert result.edited == ()
+    assert (workspace / "experiment.py").read_bytes() == before
+
+
 # ----------------------------------------------------------------------------------------- rewrite
 
 
