@@ -48,6 +48,7 @@ DATASETS = (
     "ImageFolder",
 )  # the first is the default
 SEEDS = (0, 1, 2, 3, 4)
+DRAWS_TESTS = True  # the runner deals test images out by a key that no experiment has
 SELECTION = "val_gain_subset"  # an idea's best run is chosen by this, never by a test metric
 REPEATS_WITHIN = 0.0  # a seed gives the same result beside whatever other seeds, on one kind of CPU
 BINS = 10  # of the calibration error
@@ -115,13 +116,7 @@ def load_truth(name: str, smoke: bool = False):
 
 def prepare(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarray]:
     """Which images are whose: users have classes, so that takes the labels of the test images."""
-    people = sources.load(name, smoke)
-    return {
-        f"{seed}.{condition}.{part}": chosen
-        for seed in seeds
-        for condition in CONDITIONS
-        for part, chosen in people.draw(seed, condition).items()
-    }
+    return sources.prepared(name, smoke, seeds)
 
 
 class Table:

@@ -94,12 +94,16 @@ class People:
         parts: dict[str, tuple[np.ndarray, np.ndarray | None]],
         sizes: Sizes,
         given: Mapping[str, np.ndarray] | None = None,
+        secret: int | None = None,
     ) -> None:
         """Split `parts`: images (N, h, w) or (N, c, h, w) uint8 and labels of train, val, test.
 
-        Without test labels users cannot be drawn; then `given` says which images are whose.
+        Without test labels users cannot be drawn; then `given` says which images are whose. With a
+        `secret` the users' test images are drawn from it: the published draw, done again on labels
+        that one makes up, tells the true ones.
         """
-        self.name, self.classes, self.sizes, self._given = name, classes, sizes, given
+        self.name, self.classes, self.sizes = name, classes, sizes
+        self._given, self._secret = given, secret
         images, labels = {}, {}
         for part, (pixels, of_part) in parts.items():
             images[part] = pixels if pixels.ndim == 4 else pixels[:, None]
@@ -109,6 +113,7 @@ class People:
         base, pool = order[:cut], order[cut:]
         self.base_images = torch.from_numpy(images["train"][base])
         self.base_labels = torch.from_numpy(labels["train"][base])
+        self._parts = images, labels
         self._images = {"pool": images["train"][pool], "val": images["val"], "test": images["test"]}
         self._labels = {"pool": labels["train"][pool], "val": labels["val"], "test": labels["test"]}
 
@@ -158,6 +163,13 @@ class People:
         each = [self._draw(seed, condition, user) for user in range(self.sizes.users)]
         return {part: np.stack([chosen[part] for chosen in each]) for part in parts}
 
+    def packed(self) -> dict[str, np.ndarray]:
+        """Classes, images and labels as arrays, without the labels of the test images."""
+        images, labels = self._parts
+        arrays = {f"{part}.images": pixels for part, pixels in images.items()}
+        arrays |= {f"{part}.labels": labels[part] for part in images if part != "test"}
+        return {**arrays, "classes": np.array(self.classes)}
+
     def class_counts(self) -> np.ndarray:
         """How many classes each user (U,) of `subset` and `both` has."""
         return np.resize(np.minimum(CLASS_COUNTS, len(self.classes) - 1), self.sizes.users)
@@ -171,7 +183,13 @@ class People:
             own = rng.choice(everything, self.class_counts()[user], replace=False)
         foreign = everything if condition == "style" else np.setdiff1d(everything, own)
 
-        def take(source: str, classes: np.ndarray, count: int) -> np.ndarray:
+        tests = rng
+        if self._secret is not None:
+            tests = np.random.default_rng([_number(seed, condition, user), 2, self._secret])
+
+        def take(
+            source: str, classes: np.ndarray, count: int, rng: np.random.Generator = rng
+        ) -> np.ndarray:
             """As many of each class, in random order; twice the same only where there are few."""
             picked = []
             for place, label in enumerate(rng.permutation(classes)):
@@ -184,8 +202,8 @@ class People:
 
         return {
             "pool": take("pool", own, sizes.unlabelled + sizes.watch),
-            "test": take("test", own, sizes.test),
-            "off": take("test", foreign, sizes.off),
+            "test": take("test", own, sizes.test, tests),
+            "off": take("test", foreign, sizes.off, tests),
             "val": take("val", own, sizes.val),
         }
 

@@ -464,13 +464,13 @@ def test_a_base_network_is_kept_read_again_and_trained_where_nothing_can_be_kept
 ) -> None:
     monkeypatch.setenv("BONSAI_DATA", str(tmp_path))
     first = B.base_network("mlp", people, 5).state_dict()
-    (kept,) = (tmp_path / "fine_pruning").glob("*.npz")
+    (kept,) = (tmp_path / "kept" / "fine_pruning").glob("*.npz")
 
     def never(*_: object) -> None:
         raise AssertionError("trained again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(N, "_train", never)
+        patch.setattr(B, "_train", never)
         again = B.base_network("mlp", people, 5).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
 
