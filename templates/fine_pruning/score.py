@@ -1,8 +1,8 @@
 """Frozen: how an outcome of fine_pruning is scored. The agent cannot edit this file.
 
 An outcome holds, for every network and arm, the class that each image of each user is taken for
-and how sure the network is: arrays `<network>.<arm>` (users of all conditions, images, 2) of bytes,
-images in the order test, off, val. Who the users of a seed are, and their labels, is known here.
+and how sure the network is: arrays `<network>.<arm>` (users of all conditions, images, 2) of bytes.
+Who the users of a seed are, which of these images are scored, and their labels, is known here.
 """
 
 import sys
@@ -132,6 +132,7 @@ class Table:
         self.labels = {part: np.concatenate([truth[part] for truth in truths])
                        for part in ("test", "off", "val")}  # fmt: skip
         sizes = people.sizes
+        columns = np.concatenate([people.columns(seed, condition) for condition in CONDITIONS])
         self.parts = {"test": slice(0, sizes.test), "off": slice(sizes.test, -sizes.val),
                       "val": slice(-sizes.val, None)}  # fmt: skip
         self.condition = np.repeat(CONDITIONS, sizes.users)
@@ -143,7 +144,10 @@ class Table:
             arm = key.removeprefix(f"{network}.")
             if array.ndim == 3 and array.shape != shape:
                 raise kit.KitError(f"{key} has shape {array.shape}; it must be {shape}")
-            (self.answers if array.ndim == 3 else self.numbers)[arm] = array
+            if array.ndim == 3:
+                self.answers[arm] = np.take_along_axis(array, columns[..., None], axis=1)
+            else:
+                self.numbers[arm] = array
 
     def accuracy(self, arm: str, part: str = "test", condition: str | None = None) -> np.ndarray:
         """Per cent of each user's images (U,) that the arm takes for what they are."""
