@@ -132,7 +132,7 @@ def baseline(
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")
         built = build_baseline(
             template, data or template.scorer.datasets[0], chosen,
-            log=template.folder / "run_0.log", machine=machine,
+            log=template.folder / "run_0.log", machine=machine, published=True,
         )  # fmt: skip
         target = template.folder / "run_0"
         shutil.rmtree(target, ignore_errors=True)

@@ -129,8 +129,9 @@ def fix_baseline(
     target = template.folder / "run_0"
     with tempfile.TemporaryDirectory(dir=template.folder, prefix=".run_0-") as temporary:
         built = build_baseline(
-            template, scorer.datasets[0], scorer.seeds, log=Path(temporary) / "log", machine=machine
-        )
+            template, scorer.datasets[0], scorer.seeds, log=Path(temporary) / "log",
+            machine=machine, published=True,  # The AI Scientist's runs are started by hand
+        )  # fmt: skip
         fresh = Path(temporary) / "run_0"
         shutil.copytree(built.folder, fresh)
         shutil.rmtree(target, ignore_errors=True)

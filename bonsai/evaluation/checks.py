@@ -228,18 +228,17 @@ def _seeds_used(scores: Scores, baseline: Scores | None) -> Check:
 
 def _labels_out_of_reach(template: Template, run: Measured) -> Check:
     name = "test labels out of reach"
-    if template.scorer.load_data is not kit_data.load_images:
+    if "bubblewrap" not in run.where:
+        found = f"It ran with {run.where}, and could have read the test labels."
+        return Check(name=name, passed=None, found=found)
+    if not template.scorer.withholds_labels:
         found = (
             "The template has data of its own; whether they hold test labels is for its README "
             "to say."
         )
         return Check(name=name, passed=None, found=found)
-    walls = "bubblewrap" in run.where
-    found = (
-        "It ran within bubblewrap, where the test labels are not." if walls
-        else f"It ran with {run.where}, and could have read the test labels."
-    )  # fmt: skip
-    return Check(name=name, passed=True if walls else None, found=found)
+    found = "It ran within bubblewrap, where the test labels are not."
+    return Check(name=name, passed=True, found=found)
 
 
 def _data_unchanged(template: Template, data: str, run: Measured) -> Check:

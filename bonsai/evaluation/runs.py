@@ -15,6 +15,7 @@ from bonsai.evaluation.scores import Scores
 from bonsai.evaluation.scoring import SCORING
 from bonsai.execution import Execution, Program, cores, sandbox
 from bonsai.execution.executors import Executor, LocalExecutor
+from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import PREPARED
 from bonsai.templates import Template, contract
 
@@ -102,6 +103,23 @@ class RunFailed(BonsaiError):
         self.kind = kind
 
 
+def judged_on(template: Template, data: str, *, published: bool = False) -> str:
+    """The name under which results on a data set stand; see `bonsai.kit.keys`.
+
+    Args:
+        template: the template.
+        data: the `--data` of its experiment.
+        published: as in `run_experiment`.
+
+    Raises:
+        RunFailed: the key with which its test part is drawn cannot be kept.
+    """
+    try:
+        return data if published else template.scorer.judged(data)
+    except KitError as error:
+        raise RunFailed("data not at hand", str(error)) from error
+
+
 def run_experiment(
     template: Template,
     folder: Path,
@@ -113,6 +131,7 @@ def run_experiment(
     machine: Machine,
     smoke: bool = False,
     trusted: bool = False,
+    published: bool = False,
 ) -> Measured:
     """Run `folder/experiment.py` and score what it leaves in `out`.
 
@@ -126,16 +145,25 @@ def run_experiment(
         machine: what it runs on.
         smoke: whether to run with `--smoke`.
         trusted: whether it is the template's own code, which may keep things in the data cache.
+        published: whether it is tested as an experiment that is started by hand, and not with the
+            key of this machine, if that makes a difference; see `bonsai.kit.keys`.
 
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
     """
     untrusted.remove(out)
     out.mkdir(parents=True)
-    if template.scorer.prepare is not None:
-        np.savez(out / PREPARED, **template.scorer.prepare(data, smoke, seeds))
-    inside = out.relative_to(folder).as_posix()
     limits = template.limits(len(seeds), machine.limits)
+    judged = judged_on(template, data, published=published)
+    try:
+        given = template.scorer.prepare(judged, smoke, seeds) if template.scorer.prepare else None
+    except KitError as error:
+        raise RunFailed("data not at hand", f"the data cannot be prepared: {error}") from error
+    if given is not None:
+        np.savez(out / PREPARED, **given)
+        given_mb = (out / PREPARED).stat().st_size / 1e6  # lies where the run writes
+        limits = limits.model_copy(update={"disk_mb": limits.disk_mb + given_mb})
+    inside = out.relative_to(folder).as_posix()
     # No run sees the results of another, whose predictions it could hand in as its own.
     others = [path.name for path in folder.glob("run_*") if path.is_dir() and path != out]
     done = machine.run(
@@ -144,7 +172,7 @@ def run_experiment(
              "--seeds", ",".join(map(str, seeds)), *(["--smoke"] if smoke else [])),
             folder, limits.smoke_seconds if smoke else limits.run_seconds, limits,
             writes=(inside,), hides=(*others, *([".git"] if (folder / ".git").is_dir() else [])),
-            data=data, keeps_data=trusted,
+            data=data, keeps_data=trusted, own_data=not template.scorer.withholds_labels,
         ),
         log,
     )  # fmt: skip
@@ -155,11 +183,9 @@ def run_experiment(
         raise RunFailed("limit crossed" if done.stopped else "program failed", text)
     try:
         scores = SCORING.score(
-            template, out, data, seeds, smoke=smoke, limits=limits, cancel=machine.cancel
+            template, out, judged, seeds, smoke=smoke, limits=limits, cancel=machine.cancel
         )
-    except (
-        BonsaiError
-    ) as error:  # whatever a scorer makes of odd arrays is the experiment's to mend
+    except BonsaiError as error:  # whatever a scorer makes of odd arrays is to be mended
         raise RunFailed(
             "results unusable",
             f"{what} ended with exit code 0, but its results cannot be scored: {error}",

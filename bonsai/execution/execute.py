@@ -57,6 +57,7 @@ class Program:
         data: the data set that it reads, if the kit has it.
         keeps_data: whether it may add to the data cache: for code that no model has touched.
         labels: whether it may read test labels: for figures, which are drawn after the last run.
+        own_data: whether it reads data of its own from the cache, beside the kit's.
     """
 
     arguments: tuple[str, ...]
@@ -70,6 +71,7 @@ class Program:
     data: str | None = None
     keeps_data: bool = False
     labels: bool = False
+    own_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def run(
             command = sandbox.wrap(
                 command, folder=program.folder, writable=writable, scratch=scratch,
                 hidden=[program.folder / name for name in program.hides],
-                keep_data=program.keeps_data, labels=program.labels,
+                keep_data=program.keeps_data, labels=program.labels, own_data=program.own_data,
             )  # fmt: skip
         variables = {**environment(program.threads, family.mark, home), **(environment_too or {})}
         if not program.labels:

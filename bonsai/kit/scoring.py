@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from bonsai.kit.data import Truth, load_images, load_truth
 from bonsai.kit.errors import KitError
+from bonsai.kit.keys import keyed
 
 Values = Mapping[str, npt.NDArray[Any]]
 
@@ -44,6 +45,8 @@ class Scorer:
     load_data: Callable[[str, bool], Any]
     load_truth: Callable[[str, bool], Any]
     prepare: Callable[[str, bool, Sequence[int]], Values] | None = None
+    draws_tests: bool = False
+    kit_data: bool = False
     repeats_within: float = 0.0
     curve: str | None = None
 
@@ -51,6 +54,22 @@ class Scorer:
     def primary(self) -> str:
         """The metric by which ideas are judged: the first of `METRICS`."""
         return next(iter(self.metrics))
+
+    @property
+    def withholds_labels(self) -> bool:
+        """Whether its experiments are given all data without test labels, and need no other file.
+
+        So it is where all data are the kit's, and where the runner prepares them.
+        """
+        return self.kit_data or self.prepare is not None
+
+    def judged(self, name: str) -> str:
+        """The data set on which the runner judges, of `--data name`; see `bonsai.kit.keys`.
+
+        Raises:
+            KitError: the key cannot be kept.
+        """
+        return keyed(name) if self.draws_tests else name
 
     def evaluate(self, values: Values, truth: Any, seed: int) -> dict[str, float]:
         """The metrics of one seed: those of `score.py`, then every other number of the outcome.
@@ -90,11 +109,16 @@ def load_scorer(path: Path) -> Scorer:
 
     It defines `DATASETS`, `SEEDS`, `METRICS`, `SELECTION` and `score(outcome, truth)`; a template
     with data of its own also defines `load_data(name, smoke)` and `load_truth(name, smoke)`. Where
-    the data of a run cannot be chosen without test labels (which test images are whose), it also
-    defines `prepare(name, smoke, seeds)`, which returns arrays; they are `load_data`'s third
-    argument. The runner, which has the labels, prepares; the experiment is given the arrays.
+    these cannot be had without test labels, as files that hold both, or the choice of which test
+    images are whose, it also defines `prepare(name, smoke, seeds)`, which returns arrays; they are
+    `load_data`'s third argument. The runner, which has the labels, prepares; the experiment is
+    given the arrays, and within walls sees no file of the data cache but the kit's sets without
+    labels and what templates keep (`kit.data.kept_folder`).
 
-    Two more are optional. `REPEATS_WITHIN`: by how much the primary metric of one seed may differ
+    Four more are optional. `DRAWS_TESTS = True`: `prepare` and `load_truth` draw something about
+    the test part from a seed; they are called with names that say from which
+    (`bonsai.kit.keys.secret_of`). `KIT_DATA = True`: all that `load_data` reads comes from
+    `kit.load_images`. `REPEATS_WITHIN`: by how much the primary metric of one seed may differ
     between two runs on one machine, beside other seeds (default: not at all). `CURVE`: the series
     of `history.json` that follows the metric `SELECTION` through training, by which runs that take
     unequal time are compared at equal time.
@@ -120,6 +144,8 @@ def load_scorer(path: Path) -> Scorer:
             load_data=getattr(module, "load_data", load_images),
             load_truth=getattr(module, "load_truth", load_truth),
             prepare=getattr(module, "prepare", None),
+            draws_tests=bool(getattr(module, "DRAWS_TESTS", False)),
+            kit_data=bool(getattr(module, "KIT_DATA", not hasattr(module, "load_data"))),
             repeats_within=float(getattr(module, "REPEATS_WITHIN", 0.0)),
             curve=getattr(module, "CURVE", None),
         )

@@ -24,6 +24,7 @@ from bonsai.evaluation import (
     RunFailed,
     Scores,
     checks,
+    judged_on,
     run_experiment,
     run_fresh_seeds,
     score_run,
@@ -55,7 +56,13 @@ class Baseline:
 
 
 def build_baseline(
-    template: Template, data: str, seeds: Sequence[int], *, log: Path, machine: Machine
+    template: Template,
+    data: str,
+    seeds: Sequence[int],
+    *,
+    log: Path,
+    machine: Machine,
+    published: bool = False,
 ) -> Baseline:
     """Run the untouched template, or reuse its result from the cache.
 
@@ -64,18 +71,27 @@ def build_baseline(
 
     Two runners that want the same one do not both run it: the second waits for the first.
 
+    Args:
+        template: the untouched template.
+        data: its `--data`.
+        seeds: its `--seeds`.
+        log: as in `run_experiment`.
+        machine: as in `run_experiment`.
+        published: as in `run_experiment`.
+
     Raises:
         RunFailed: the template does not work.
         execution.Cancelled: the sweep was told to stop.
     """
     # Not by loading torch, which takes seconds, and which the runner itself does not need.
-    parts = (template.fingerprint(), data, list(seeds), bonsai.__version__, version("torch"))
+    judged = judged_on(template, data, published=published)
+    parts = (template.fingerprint(), judged, list(seeds), bonsai.__version__, version("torch"))
     key = repr((*parts, machine.threads, bool(visible_gpus()), machine.executor.name))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name
     cached.parent.mkdir(parents=True, exist_ok=True)
     with _held(cached.with_name(f".{name}.lock"), machine):
-        return _build(template, data, seeds, cached, log, machine)
+        return _build(template, data, seeds, cached, log, machine, published)
 
 
 @contextmanager
@@ -97,12 +113,21 @@ def _held(path: Path, machine: Machine) -> Iterator[None]:
 
 
 def _build(
-    template: Template, data: str, seeds: Sequence[int], cached: Path, log: Path, machine: Machine
+    template: Template,
+    data: str,
+    seeds: Sequence[int],
+    cached: Path,
+    log: Path,
+    machine: Machine,
+    published: bool,
 ) -> Baseline:
     if (cached / "final_info.json").is_file():
         try:
             environment = json.loads((cached / "environment.json").read_text(encoding="utf-8"))
-            scores = score_run(template, cached, data, seeds)
+            judged = judged_on(template, data, published=published)
+            scores = score_run(template, cached, judged, seeds)
+            if scores.disagreements:
+                raise BonsaiError("it is not what its outcomes give today")
             return Baseline(cached, scores, float(environment["seconds"]), "cached", cached=True)
         except (BonsaiError, OSError, ValueError, KeyError):
             untrusted.remove(cached)  # a damaged cache is made anew
@@ -120,6 +145,7 @@ def _build(
             log=log,
             machine=machine,
             trusted=True,
+            published=published,
         )
         untrusted.remove(cached)
         (work / "run_0").rename(cached)

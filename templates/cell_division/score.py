@@ -25,6 +25,7 @@ streams = SimpleNamespace(**runpy.run_path(str(HERE / "streams.py")))
 measures = SimpleNamespace(**runpy.run_path(str(HERE / "measures.py")))
 
 DATASETS = ("digits", "mini", "FashionMNIST", "MNIST", "KMNIST")  # the first needs no network
+KIT_DATA = True  # reduced below, but read by the kit alone
 SEEDS = (0, 1, 2, 3, 4)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
 REPEATS_WITHIN = 0.0  # a seed gives the same result beside whatever other seeds, on one kind of CPU

@@ -1,8 +1,8 @@
 """Frozen: how an outcome of fine_pruning is scored. The agent cannot edit this file.
 
 An outcome holds, for every network and arm, the class that each image of each user is taken for
-and how sure the network is: arrays `<network>.<arm>` (users of all conditions, images, 2) of bytes,
-images in the order test, off, val. Who the users of a seed are, and their labels, is known here.
+and how sure the network is: arrays `<network>.<arm>` (users of all conditions, images, 2) of bytes.
+Who the users of a seed are, which of these images are scored, and their labels, is known here.
 """
 
 import sys
@@ -48,6 +48,7 @@ DATASETS = (
     "ImageFolder",
 )  # the first is the default
 SEEDS = (0, 1, 2, 3, 4)
+DRAWS_TESTS = True  # the runner deals test images out by a key that no experiment has
 SELECTION = "val_gain_subset"  # an idea's best run is chosen by this, never by a test metric
 REPEATS_WITHIN = 0.0  # a seed gives the same result beside whatever other seeds, on one kind of CPU
 BINS = 10  # of the calibration error
@@ -115,13 +116,7 @@ def load_truth(name: str, smoke: bool = False):
 
 def prepare(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarray]:
     """Which images are whose: users have classes, so that takes the labels of the test images."""
-    people = sources.load(name, smoke)
-    return {
-        f"{seed}.{condition}.{part}": chosen
-        for seed in seeds
-        for condition in CONDITIONS
-        for part, chosen in people.draw(seed, condition).items()
-    }
+    return sources.prepared(name, smoke, seeds)
 
 
 class Table:
@@ -137,6 +132,7 @@ class Table:
         self.labels = {part: np.concatenate([truth[part] for truth in truths])
                        for part in ("test", "off", "val")}  # fmt: skip
         sizes = people.sizes
+        columns = np.concatenate([people.columns(seed, condition) for condition in CONDITIONS])
         self.parts = {"test": slice(0, sizes.test), "off": slice(sizes.test, -sizes.val),
                       "val": slice(-sizes.val, None)}  # fmt: skip
         self.condition = np.repeat(CONDITIONS, sizes.users)
@@ -148,7 +144,10 @@ class Table:
             arm = key.removeprefix(f"{network}.")
             if array.ndim == 3 and array.shape != shape:
                 raise kit.KitError(f"{key} has shape {array.shape}; it must be {shape}")
-            (self.answers if array.ndim == 3 else self.numbers)[arm] = array
+            if array.ndim == 3:
+                self.answers[arm] = np.take_along_axis(array, columns[..., None], axis=1)
+            else:
+                self.numbers[arm] = array
 
     def accuracy(self, arm: str, part: str = "test", condition: str | None = None) -> np.ndarray:
         """Per cent of each user's images (U,) that the arm takes for what they are."""

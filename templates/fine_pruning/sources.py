@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.io import wavfile
-from users import SMOKE, People, Sizes
+from users import CONDITIONS, SMOKE, People, Sizes
 
 from bonsai import kit
+from bonsai.kit.data import ALIASES as KIT_ALIASES
 from bonsai.kit.data import SMOKE_SUFFIX, data_folder
+from bonsai.kit.keys import keyed, secret_of
 from bonsai.kit.vision import torchvision
 
 Parts = dict[str, tuple[np.ndarray, np.ndarray | None]]
@@ -33,36 +35,69 @@ def load(name: str, smoke: bool = False, given: Mapping[str, np.ndarray] | None 
     """The population of a data set; a name as it stands in results is understood too.
 
     Args:
-        name: the data set.
+        name: the data set; with a key, test images are dealt out by that (`bonsai.kit.keys`).
         smoke: whether to have few users and images.
-        given: which images are whose; of the kit's sets no test labels are loaded then.
+        given: what `prepared` has made; then no test labels are loaded.
 
     Raises:
-        kit.KitError: it is unknown, or cannot be had.
+        kit.KitError: it is unknown, cannot be had, or belongs to another key.
     """
-    smoke = smoke or name.endswith(SMOKE_SUFFIX)
-    name = name.removesuffix(SMOKE_SUFFIX)
-    own = {"CIFAR10": _cifar10, "ImageFolder": _image_folder, "SpeechCommands": _speech_commands}
-    if name in own:
-        classes, parts = own[name](data_folder())
-        sizes = FOLDER_SIZES if name == "ImageFolder" else Sizes()
-        name += SMOKE_SUFFIX * smoke
-    else:
-        source = "FashionMNIST" if name == NOISY else name
-        images = kit.load_images(source, smoke)
-        test_labels = None if given else kit.load_truth(source, smoke).test_labels
-        classes, sizes = images.classes, Sizes()
-        parts = {
-            "train": (images.train_images.numpy(), images.train_labels.numpy()),
-            "val": (images.val_images.numpy(), images.val_labels.numpy()),
-            "test": (images.test_images.numpy(), test_labels),
-        }
-        if name == NOISY:
-            parts = {
-                part: (_noisy(pixels, part), labels) for part, (pixels, labels) in parts.items()
-            }
-        name = NOISY + SMOKE_SUFFIX * smoke if name == NOISY else images.name
-    return People(name, classes, parts, SMOKE if smoke else sizes, given)
+    plain, secret = secret_of(name)
+    smoke = smoke or plain.endswith(SMOKE_SUFFIX)
+    plain = plain.removesuffix(SMOKE_SUFFIX)
+    classes, parts = _unpacked(given) if given and plain in OWN else _read(plain, smoke, given)
+    if secret is not None and plain in OWN:  # files come sorted by class
+        order = np.random.default_rng(secret).permutation(len(parts["test"][0]))
+        parts = {**parts, "test": tuple(array[order] for array in parts["test"])}
+    sizes = SMOKE if smoke else FOLDER_SIZES if plain == "ImageFolder" else Sizes()
+    full = str(given["name"]) if given else _full_name(plain, smoke, secret)
+    return People(full, classes, parts, sizes, given, secret)
+
+
+def prepared(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Arrays with which `load` needs no test label: who gets which images of these seeds.
+
+    With them, where the kit has no set without labels, goes the set itself.
+    """
+    people = load(name, smoke)
+    arrays = {
+        f"{seed}.{condition}.{part}": chosen
+        for seed in seeds
+        for condition in CONDITIONS
+        for part, chosen in people.draw(seed, condition).items()
+    }
+    own = secret_of(name)[0].removesuffix(SMOKE_SUFFIX) in OWN
+    return {**arrays, "name": np.array(people.name), **(people.packed() if own else {})}
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], Parts]:
+    parts = {part: (arrays[f"{part}.images"], arrays.get(f"{part}.labels"))
+             for part in ("train", "val", "test")}  # fmt: skip
+    return tuple(arrays["classes"].tolist()), parts
+
+
+def _full_name(plain: str, smoke: bool, secret: int | None) -> str:
+    name = KIT_ALIASES.get(plain, plain) + SMOKE_SUFFIX * smoke
+    return name if secret is None else keyed(name)
+
+
+def _read(
+    name: str, smoke: bool, given: Mapping[str, np.ndarray] | None
+) -> tuple[tuple[str, ...], Parts]:
+    """Classes and parts of a data set; without test labels if it is known who gets which images."""
+    if name in OWN:
+        return OWN[name](data_folder())
+    source = "FashionMNIST" if name == NOISY else name
+    images = kit.load_images(source, smoke)
+    test_labels = None if given else kit.load_truth(source, smoke).test_labels
+    parts = {
+        "train": (images.train_images.numpy(), images.train_labels.numpy()),
+        "val": (images.val_images.numpy(), images.val_labels.numpy()),
+        "test": (images.test_images.numpy(), test_labels),
+    }
+    if name == NOISY:
+        parts = {part: (_noisy(pixels, part), labels) for part, (pixels, labels) in parts.items()}
+    return images.classes, parts
 
 
 def _noisy(images: np.ndarray, part: str) -> np.ndarray:
@@ -186,3 +221,10 @@ def _with_validation(images: np.ndarray, labels: np.ndarray) -> Parts:
     order = np.random.default_rng(0).permutation(len(images))
     val, train = order[: len(order) // VAL_SHARE], order[len(order) // VAL_SHARE :]
     return {"train": (images[train], labels[train]), "val": (images[val], labels[val])}
+
+
+OWN: dict[str, Callable[[Path], tuple[tuple[str, ...], Parts]]] = {
+    "CIFAR10": _cifar10,
+    "ImageFolder": _image_folder,
+    "SpeechCommands": _speech_commands,
+}  # sets that the kit does not have

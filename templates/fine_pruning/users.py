@@ -4,12 +4,17 @@ A user is a small world: some of the classes (`subset`), all classes in a handwr
 their own (`style`), or both. Everyone has unlabelled images to adapt to, others to watch while
 pruning, others for choices (`val`), and test images; all four come from different images, and the
 base networks are trained on yet others. Test labels stay with `People`; `train` never gets them.
+
+The published draw, done again on labels that one makes up, tells the true ones; and what classes a
+user has is no secret, so an image that several users are tested on is soon narrowed down to one.
+Therefore the runner draws otherwise (`MARK` in the name): each user answers for test images that
+are drawn without a look at their labels, and on which of them it is scored follows from a key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,10 +22,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bonsai import kit
+from bonsai.kit.keys import MARK
 
 CONDITIONS = ("subset", "style", "both")
 CLASS_COUNTS = (2, 3, 5)  # classes of a user with a subset; users take turns
 BASE_IMAGES = 20_000  # at most, and at most two thirds of the training images; users get the rest
+HANDED_OUT = ("pool", "answered", "val")  # what an experiment may know of who gets which images
+SPARE = 1.2  # hidden test images: times what would do if every user's share of a class were equal
+MOST_ANSWERED = 1000  # of them, unless there are more than a hundred classes
 SPLIT_SEED = 2602  # which images the base networks get is the same for every seed
 
 
@@ -35,6 +44,7 @@ class Sizes:
         test: the user's own images that are scored.
         off: images that are not of the user's kind, to see what was forgotten.
         val: the user's own images for choices between methods.
+        answered: test images that are answered for, if `test` and `off` are hidden among them.
     """
 
     users: int = 12
@@ -43,11 +53,17 @@ class Sizes:
     test: int = 120
     off: int = 40
     val: int = 60
+    answered: int = 0
+
+    @property
+    def tested(self) -> int:
+        """Test images that a network answers for a user."""
+        return self.answered or self.test + self.off
 
     @property
     def shown(self) -> int:
-        """Images that a network answers for a user: test, off, val."""
-        return self.test + self.off + self.val
+        """Images that a network answers for a user: those of the test, then val."""
+        return self.tested + self.val
 
 
 SMOKE = Sizes(users=1, unlabelled=40, watch=10, test=20, off=10, val=10)
@@ -62,7 +78,7 @@ class Users:
         unlabelled: images to adapt to.
         labels: (U, n) theirs, for the references that are allowed labels, and for nothing else.
         watch: further unlabelled images.
-        shown: test, off and val images, in this order, without labels.
+        shown: test images, then val, without labels; if no key hides them, first test, then off.
     """
 
     condition: str
@@ -94,12 +110,15 @@ class People:
         parts: dict[str, tuple[np.ndarray, np.ndarray | None]],
         sizes: Sizes,
         given: Mapping[str, np.ndarray] | None = None,
+        secret: int | None = None,
     ) -> None:
         """Split `parts`: images (N, h, w) or (N, c, h, w) uint8 and labels of train, val, test.
 
-        Without test labels users cannot be drawn; then `given` says which images are whose.
+        Without test labels users cannot be drawn; then `given` says which images are whose. With a
+        `secret` their test images are drawn from it.
         """
-        self.name, self.classes, self.sizes, self._given = name, classes, sizes, given
+        self.name, self.classes = name, classes
+        self._given, self._secret = given, secret
         images, labels = {}, {}
         for part, (pixels, of_part) in parts.items():
             images[part] = pixels if pixels.ndim == 4 else pixels[:, None]
@@ -109,6 +128,11 @@ class People:
         base, pool = order[:cut], order[cut:]
         self.base_images = torch.from_numpy(images["train"][base])
         self.base_labels = torch.from_numpy(labels["train"][base])
+        self._parts = images, labels
+        self.sizes = sizes
+        if MARK in name:
+            answered = _enough(sizes, len(classes), len(images["test"]))
+            self.sizes = replace(sizes, answered=answered)
         self._images = {"pool": images["train"][pool], "val": images["val"], "test": images["test"]}
         self._labels = {"pool": labels["train"][pool], "val": labels["val"], "test": labels["test"]}
 
@@ -120,14 +144,15 @@ class People:
         drawn = self.draw(seed, condition)
         for user in range(sizes.users):
             chosen = {part: rows[user] for part, rows in drawn.items()}
+            tested, of_style = chosen["answered"], sizes.answered or sizes.test
             pool = self._pixels("pool", chosen["pool"])
-            own = torch.cat([pool, self._pixels("test", chosen["test"]),
+            own = torch.cat([pool, self._pixels("test", tested[:of_style]),
                              self._pixels("val", chosen["val"])])  # fmt: skip
             if condition != "subset":
                 generator = torch.Generator().manual_seed(_number(seed, condition, user))
                 own = restyle(own, generator, turn="Speech" not in self.name)
-            pool, test, val = own.split([len(pool), sizes.test, sizes.val])
-            off = self._pixels("test", chosen["off"])
+            pool, test, val = own.split([len(pool), of_style, sizes.val])
+            off = self._pixels("test", tested[of_style:])
             rows["unlabelled"].append(pool[: sizes.unlabelled])
             rows["watch"].append(pool[sizes.unlabelled :])
             rows["shown"].append(torch.cat([test, off, val]))
@@ -139,24 +164,48 @@ class People:
 
     def truth(self, seed: int, condition: str) -> dict[str, np.ndarray]:
         """Labels (U, n) of the `test`, `off` and `val` images; for score.py and figures alone."""
-        drawn = self.draw(seed, condition)
+        drawn = self._drawn(seed, condition)
         sources = {"test": "test", "off": "test", "val": "val"}
         return {part: self._labels[source][drawn[part]] for part, source in sources.items()}
 
+    def columns(self, seed: int, condition: str) -> np.ndarray:
+        """Where among the answers (U, shown) those for test, off and val images are: (U, n)."""
+        drawn, sizes = self._drawn(seed, condition), self.sizes
+        tested = np.tile(np.arange(sizes.test + sizes.off), (sizes.users, 1))
+        if sizes.answered:
+            scored = np.concatenate([drawn["test"], drawn["off"]], axis=1)
+            order = drawn["answered"].argsort(axis=1)
+            tested = np.stack([
+                places[np.searchsorted(answered[places], wanted)]
+                for places, answered, wanted in zip(order, drawn["answered"], scored, strict=True)
+            ])  # fmt: skip
+        val = np.tile(np.arange(sizes.tested, sizes.shown), (sizes.users, 1))
+        return np.concatenate([tested, val], axis=1)
+
     def draw(self, seed: int, condition: str) -> dict[str, np.ndarray]:
-        """Which images each user gets: indices (U, n) into the pool, the test and the val images.
+        """What a user gets: indices (U, n) into the pool, the test and the validation images.
 
         Raises:
             kit.KitError: there are no test labels to draw by, and this was not drawn before.
         """
-        parts = ("pool", "test", "off", "val")
-        if self._given is not None:
-            try:
-                return {part: self._given[f"{seed}.{condition}.{part}"] for part in parts}
-            except KeyError as error:
-                raise kit.KitError(f"the users of seed {seed} were not prepared") from error
+        if self._given is None:
+            drawn = self._drawn(seed, condition)
+            return {part: drawn[part] for part in HANDED_OUT}
+        try:
+            return {part: self._given[f"{seed}.{condition}.{part}"] for part in HANDED_OUT}
+        except KeyError as error:
+            raise kit.KitError(f"the users of seed {seed} were not prepared") from error
+
+    def _drawn(self, seed: int, condition: str) -> dict[str, np.ndarray]:
         each = [self._draw(seed, condition, user) for user in range(self.sizes.users)]
-        return {part: np.stack([chosen[part] for chosen in each]) for part in parts}
+        return {part: np.stack([chosen[part] for chosen in each]) for part in each[0]}
+
+    def packed(self) -> dict[str, np.ndarray]:
+        """Classes, images and labels as arrays, without the labels of the test images."""
+        images, labels = self._parts
+        arrays = {f"{part}.images": pixels for part, pixels in images.items()}
+        arrays |= {f"{part}.labels": labels[part] for part in images if part != "test"}
+        return {**arrays, "classes": np.array(self.classes)}
 
     def class_counts(self) -> np.ndarray:
         """How many classes each user (U,) of `subset` and `both` has."""
@@ -171,26 +220,41 @@ class People:
             own = rng.choice(everything, self.class_counts()[user], replace=False)
         foreign = everything if condition == "style" else np.setdiff1d(everything, own)
 
-        def take(source: str, classes: np.ndarray, count: int) -> np.ndarray:
+        def take(
+            source: str, classes: np.ndarray, count: int, among: np.ndarray | None = None
+        ) -> np.ndarray:
             """As many of each class, in random order; twice the same only where there are few."""
             picked = []
+            everywhere = np.arange(len(self._labels[source])) if among is None else among
             for place, label in enumerate(rng.permutation(classes)):
-                of_class = np.flatnonzero(self._labels[source] == label)
+                of_class = everywhere[self._labels[source][everywhere] == label]
                 share = (count + len(classes) - 1 - place) // len(classes)
                 if not len(of_class):  # a smoke run has few images, and may lack a class
-                    of_class = np.arange(len(self._labels[source]))
+                    of_class = everywhere
                 picked.append(rng.choice(of_class, share, replace=share > len(of_class)))
             return rng.permutation(np.concatenate(picked))
 
-        return {
-            "pool": take("pool", own, sizes.unlabelled + sizes.watch),
-            "test": take("test", own, sizes.test),
-            "off": take("test", foreign, sizes.off),
-            "val": take("val", own, sizes.val),
-        }
+        pool = take("pool", own, sizes.unlabelled + sizes.watch)
+        if not sizes.answered:
+            test, off = take("test", own, sizes.test), take("test", foreign, sizes.off)
+            val, answered = take("val", own, sizes.val), np.concatenate([test, off])
+        else:
+            val = take("val", own, sizes.val)
+            rng = np.random.default_rng([_number(seed, condition, user), 2, self._secret])
+            answered = rng.choice(len(self._labels["test"]), sizes.answered, replace=False)
+            test = take("test", own, sizes.test, answered)
+            off = take("test", foreign, sizes.off, answered)
+        return {"pool": pool, "test": test, "off": off, "val": val, "answered": answered}
 
     def _pixels(self, source: str, chosen: np.ndarray) -> Tensor:
         return torch.from_numpy(self._images[source][chosen]).float() / 255
+
+
+def _enough(sizes: Sizes, classes: int, test_images: int) -> int:
+    """How many test images are to be answered for, so that enough of them are a user's own."""
+    counts = [min(count, classes - 1) for count in CLASS_COUNTS]
+    of_class = max(sizes.test / min(counts), sizes.off / (classes - max(counts)))
+    return min(round(SPARE * of_class * classes), max(MOST_ANSWERED, 10 * classes), test_images)
 
 
 def _number(seed: int, condition: str, user: int) -> int:

@@ -77,7 +77,7 @@ class Faces:
     valence: np.ndarray
 
 
-def draw(per_condition: int, seed: int, difficulty: Difficulty | None = None) -> Faces:
+def draw(per_condition: int, seed: int | list[int], difficulty: Difficulty | None = None) -> Faces:
     """Draw faces, as many of each condition, the emotions in equal shares, in random order."""
     difficulty = difficulty or Difficulty()
     rng = np.random.default_rng(seed)

@@ -1,8 +1,9 @@
 """Frozen: how an outcome of gene_network_pruning is scored. The agent cannot edit this file.
 
 An outcome holds predicted classes and valences of every network, and its masks. What the test
-faces feel is known here and nowhere else. `claims` turns the scores of all seeds into verdicts; its
-margins were fixed before anything was measured.
+faces feel is known here and nowhere else: the runner draws them from a key that no experiment has.
+`claims` turns the scores of all seeds into verdicts; its margins were fixed before anything was
+measured.
 """
 
 import math
@@ -24,6 +25,7 @@ emotions = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("emotio
 DATASETS = ("faces", "mini", "fer2013", "ravdess", "goemotions", "brighter")  # the first: default
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 SELECTION = "val_accuracy"  # an idea's best run is chosen by this, never by a test metric
+DRAWS_TESTS = True  # the runner tests on other faces than an experiment that is started by hand
 REPEATS_WITHIN = 0.0  # a seed gives the same result beside whatever other seeds, on one kind of CPU
 
 POINTS = "points of accuracy"
@@ -61,9 +63,14 @@ METRICS = {
 # Data
 
 
-def load_data(name: str, smoke: bool = False) -> Any:
-    """What training may see; see emotions.py."""
-    return emotions.load(name, smoke)[0]
+def load_data(name: str, smoke: bool = False, given: Mapping[str, np.ndarray] | None = None) -> Any:
+    """What training may see, from what was prepared or else anew; see emotions.py."""
+    return emotions.load(name, smoke)[0] if given is None else emotions.unpacked(given)
+
+
+def prepare(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """The same for whoever may not draw the test faces, nor read the files of real sets."""
+    return emotions.packed(emotions.load(name, smoke)[0])
 
 
 def load_truth(name: str, smoke: bool = False) -> Any:

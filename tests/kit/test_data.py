@@ -117,7 +117,7 @@ def test_without_data_one_sentence_says_what_to_do(
 def _idx_package(folder: Path, change: int = 0) -> Path:
     """A distribution's package: the four files of the mini set in the IDX format, gzipped."""
     folder.mkdir()
-    train_images, train_labels, test_images, test_labels = data._arrays("FashionMNIST-mini")
+    train_images, train_labels, test_images, test_labels = data._mini()
     arrays = (train_images + np.uint8(change), train_labels, test_images, test_labels)
     for name, array in zip(data.IDX_FILES, arrays, strict=True):
         head = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
@@ -190,7 +190,7 @@ def test_a_file_that_another_process_makes_without_end_is_given_up(
     monkeypatch.setattr(data, "LOCK_SECONDS", 0.3)
     path = tmp_path / "cache" / "arrays.npz"
     expected = "making .*arrays.npz for 0.3 s"
-    with data._writing(path) as place, pytest.raises(kit.KitError, match=expected):
+    with data.writing(path) as place, pytest.raises(kit.KitError, match=expected):
         place.touch()
-        with data._writing(path):
+        with data.writing(path):
             pass

@@ -464,7 +464,7 @@ def test_a_base_network_is_kept_read_again_and_trained_where_nothing_can_be_kept
 ) -> None:
     monkeypatch.setenv("BONSAI_DATA", str(tmp_path))
     first = B.base_network("mlp", people, 5).state_dict()
-    (kept,) = (tmp_path / "fine_pruning").glob("*.npz")
+    (kept,) = (tmp_path / "kept" / "fine_pruning").glob("*.npz")
 
     def never(*_: object) -> None:
         raise AssertionError("trained again")

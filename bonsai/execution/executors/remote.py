@@ -23,6 +23,7 @@ from bonsai.base.untrusted import MOST_FILES
 from bonsai.execution import execute, sandbox
 from bonsai.execution.execute import Execution, Program
 from bonsai.execution.limits import MB
+from bonsai.kit import keys
 from bonsai.kit.errors import KitError
 
 MOST_MB = 1000.0  # of a folder that is sent away
@@ -37,12 +38,14 @@ class Parcel:
         program: what to run there.
         files: its folder, packed.
         sandbox: whether it must run within walls.
+        test_key: with which test parts were drawn, for a program that may read test labels.
         version: of this package.
     """
 
     program: Program
     files: bytes
     sandbox: sandbox.Mode
+    test_key: str | None = None
     version: str = bonsai.__version__
 
 
@@ -124,7 +127,8 @@ class RemoteExecutor(ABC):
             raise BonsaiError(
                 f"{program.folder} cannot be sent to another machine because {error}"
             ) from error
-        delivery = self._deliver(Parcel(program, files, self._mode), on_line, cancel)
+        key = keys.test_key() if program.labels else None
+        delivery = self._deliver(Parcel(program, files, self._mode, key), on_line, cancel)
         if delivery.no_walls and delivery.node not in self._warned:
             self._warned.add(delivery.node)
             self._say(f"warning: {delivery.node}: {delivery.no_walls}")
@@ -199,7 +203,8 @@ def _work(
     unpack(parcel.files, folder, most_bytes=MOST_MB * MB)
     sent = dict(_states(folder))
     program = replace(parcel.program, folder=folder, walls=no_walls is None, hides=())
-    done = execute.run(program, log, on_line=on_line, cancel=cancel)
+    variables = {keys.VARIABLE: parcel.test_key} if parcel.test_key else {}
+    done = execute.run(program, log, on_line=on_line, cancel=cancel, environment_too=variables)
     try:
         files = pack(
             folder, program.writes, without=parcel.program.hides, unless=sent,
