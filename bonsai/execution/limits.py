@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from bonsai.base.untrusted import MOST_DEPTH, MOST_FILES
+from bonsai.base import untrusted
 from bonsai.templates import Limits
 
 MB, GB = 1e6, 1e9
@@ -73,10 +73,10 @@ class Watch:
         files, size = files - self._files_before, size - self._bytes_before
         if size > limits.disk_mb * MB:
             return f"it wrote {size / MB:.0f} MB to disk, of {limits.disk_mb:g} MB at most"
-        if files > MOST_FILES:
-            return f"it wrote more than {MOST_FILES:,} files"
-        if depth > MOST_DEPTH:
-            return f"it made folders more than {MOST_DEPTH} deep"
+        if files > untrusted.MOST_FILES:
+            return f"it wrote more than {untrusted.MOST_FILES:,} files"
+        if depth > untrusted.MOST_DEPTH:
+            return f"it made folders more than {untrusted.MOST_DEPTH} deep"
         return None
 
 
@@ -134,14 +134,14 @@ def _sum(processes: Iterable[psutil.Process], what: Callable[[psutil.Process], f
 def _measure(folders: Iterable[Path]) -> tuple[int, int, int]:
     """Number of files, bytes that they take on the disk, and how deep folders go.
 
-    Nothing below `MOST_DEPTH` is counted, as a path can be too long to be opened.
+    Nothing below `untrusted.MOST_DEPTH` is counted, as a path can be too long to be opened.
     """
     files = size = deepest = 0
     todo = [(str(folder), 0) for folder in folders]
     while todo:
         place, depth = todo.pop()
         deepest = max(deepest, depth)
-        if depth > MOST_DEPTH:
+        if depth > untrusted.MOST_DEPTH:
             break
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
@@ -155,6 +155,6 @@ def _measure(folders: Iterable[Path]) -> tuple[int, int, int]:
                         # that the kernel stops at the limit is past it by half a block.
                         blocks = getattr(status, "st_blocks", status.st_size // 512 + 1)
                         size += min(status.st_size, blocks * 512)
-        if files > 2 * MOST_FILES:
+        if files > 2 * untrusted.MOST_FILES:
             break
     return files, size, deepest

@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath
 
 import bonsai
 from bonsai.base import BonsaiError, DiskFull, tells_of_full_disk, untrusted
-from bonsai.base.untrusted import MOST_FILES
 from bonsai.execution import execute, sandbox
 from bonsai.execution.execute import Execution, Program
 from bonsai.execution.limits import MB
@@ -263,10 +262,10 @@ def pack(
                 archive.addfile(member)
             elif (unless or {}).get(name) != _state(status):
                 files, size = files + 1, size + status.st_size
-                if files > MOST_FILES or size > most_bytes:
+                if files > untrusted.MOST_FILES or size > most_bytes:
                     raise Unfit(
-                        f"it holds more than {most_bytes / MB:g} MB, or more than {MOST_FILES:,} "
-                        "files"
+                        f"it holds more than {most_bytes / MB:g} MB, or more than "
+                        f"{untrusted.MOST_FILES:,} files"
                     )
                 member.mode = 0o755 if status.st_mode & 0o100 else 0o644
                 member.size = status.st_size
@@ -321,7 +320,10 @@ def unpack(
                     _lies_below(member.name, writes) and not _lies_below(member.name, without)
                 ):
                     raise BonsaiError(f"{member.name!r} came back, and was not asked for")
-            if sum(member.size for member in members) > most_bytes or len(members) > 2 * MOST_FILES:
+            if (
+                sum(member.size for member in members) > most_bytes
+                or len(members) > 2 * untrusted.MOST_FILES
+            ):
                 raise BonsaiError(f"more came back than {most_bytes / MB:g} MB")
             archive.extractall(folder, members, filter=_as_new)
     except tarfile.TarError as error:
