@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -58,6 +59,7 @@ COMMENT = re.compile(r"/\*.{0,500}?\*/|(?://|#)[^\n]*", re.DOTALL)
 WORD = re.compile(r"[^\W\d_]\w*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 DOUBLE_QUOTED = re.compile(r'[\[{\s]*"')
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 BRACKET = re.compile(r"[{}\[\]]")
 TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 BEFORE_END = re.compile(r"""["'”’{}\[\]]$|[:\[,]\s*[-+.\w]+$""")
@@ -155,14 +157,16 @@ class _Search:
             value, end = DECODER.raw_decode(text, start)
             return Piece(_finite(value)), end
         except (ValueError, RecursionError) as error:
-            fault = self._describe(getattr(error, "pos", start), getattr(error, "msg", str(error)))
+            place, what = getattr(error, "pos", start), getattr(error, "msg", str(error))
+            fault = self._describe(place, what)
+            broke_off = what.startswith("Unterminated") or not text[place:].strip()
         source = text[start:]
         ends = _ends(source)
         spans = [end for end in ends if _is_end(source[:end])]
         # A closed fence says where its value ends, also where a bracket is missing.
         if whole and source.rstrip().endswith(("}", "]")):
             spans.insert(0, len(source.rstrip()))
-        if not spans and not ends:
+        if broke_off and not spans and not ends:
             return self._describe(start, "what begins there is never closed")
         for span in dict.fromkeys(spans):
             if self.mended >= MOST_MENDED:
@@ -281,11 +285,29 @@ def _mend(source: str) -> Any | None:
     lost = said - _words("\n".join(_texts(value))) - CONSTANTS
     for comment in COMMENT.findall(source):
         lost -= _words(comment)
-    if lost or not isinstance(value, dict | list):
+    if lost or not isinstance(value, dict | list) or _is_invented(value, source):
         return None
     # json-repair makes texts of them.
     bare = [name for name in ("NaN", "Infinity", "-Infinity") if f'"{name}"' not in source]
     return _finite(value, bare)
+
+
+def _is_invented(value: Any, source: str) -> bool:
+    """Whether a mended value has objects or lists that nobody wrote, or a key made of several."""
+    written = Counter(TEXT.sub("", source))
+    made: Counter[str] = Counter()
+    inside = [value]
+    while inside:
+        each = inside.pop()
+        if isinstance(each, dict):
+            made["{"] += 1
+            if any(set(key) & set("\n{}") for key in each):
+                return True
+            inside += each.values()
+        elif isinstance(each, list):
+            made["["] += 1
+            inside += each
+    return any(made[bracket] > written[bracket] for bracket in "{[")
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -115,6 +115,8 @@ def test_escapes_of_json_are_escapes() -> None:
         ('{"a": 1}, "b": 2}', "line 1, column 9: something is closed too early"),
         ('{"a": [1,]}, "b": 2}', "line 1, column 12: something is closed too early"),
         ('```\n{"a": "Set it to\n```', "line 2, column 1: what begins there is never closed"),
+        ('{"a": [{"b": 1}, "c": 2}', "line 1, column 21: expecting ',' delimiter; `: 2}`"),
+        ('```\n{"a": 1,\n"b: [2],\n"c": 3}\n```', "line 4, column 2: expecting ':' delimiter"),
         ('{"a": 1, "a": 2}', "line 1, column 1: the key 'a' stands twice within it"),
         ('{"a": 0.3 0.5}', "line 1, column 11: expecting ',' delimiter; `0.5}`"),
         (r'{"a": "\lambda \rho" "b" 1}', "line 1, column 22: expecting ',' delimiter"),
