@@ -21,6 +21,7 @@ from bonsai.templates.template import Template
 from tests import sweeps
 
 TOY = Template(sweeps.TOY)
+SHIPPED = sorted((sweeps.REPOSITORY / "templates").glob("*/score.py"))
 CLAIM = Claim(metric="test_accuracy", direction="higher")
 
 
@@ -82,6 +83,31 @@ def test_another_data_set_under_the_same_name_is_found_out() -> None:
     found = _named(checks.of_run(TOY, "digits", run, None))
     assert found["data unchanged"].passed is False
     assert found["test labels out of reach"].passed is True
+
+
+@pytest.mark.parametrize("name", ["toy", *(path.parent.name for path in SHIPPED)])
+def test_what_a_run_could_read_is_said_of_every_template(name: str) -> None:
+    template = TOY if name == "toy" else Template(sweeps.REPOSITORY / "templates" / name)
+    within, without = (
+        _named(checks.of_run(template, "mini", Measured(_scores(), 1.0, where), None))[
+            "test labels out of reach"
+        ]
+        for where in ("bubblewrap on node-7", "no walls on node-7")
+    )
+    assert within.passed is True
+    assert without.passed is None
+    assert without.found == "It ran with no walls on node-7, and could have read the test labels."
+
+
+def test_of_a_template_with_files_of_its_own_the_walls_alone_tell_nothing() -> None:
+    brisk = Template(sweeps.REPOSITORY / "tests" / "brisk")
+    for where, words in (
+        ("bubblewrap", "is for its README to say"), ("no walls", "could have read")
+    ):  # fmt: skip
+        run = Measured(_scores(), 1.0, where)
+        found = _named(checks.of_run(brisk, "x", run, None))["test labels out of reach"]
+        assert found.passed is None
+        assert words in found.found
 
 
 def test_a_seed_that_gives_another_result_when_it_is_run_again_is_found_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import socket
@@ -145,6 +146,55 @@ def test_it_has_the_images_and_not_the_test_labels(
     done = _within(tmp_path, SEARCH_FOR_TEST_LABELS, data="mini")
     assert done.ok, done.error
     assert done.output == "[2000, 360]\n"
+
+
+LIST_THE_CACHE = """
+import os
+from pathlib import Path
+cache = Path(os.environ["BONSAI_DATA"])
+print(sorted(str(path.relative_to(cache)) for path in cache.rglob("*")
+             if path.is_file() and path.stat().st_size and "unlabelled" not in path.parts))
+try:
+    (cache / "kept" / "more").write_text("x")
+    print("kept")
+except OSError:
+    pass
+try:
+    (cache / "unlabelled" / "more").write_text("x")
+    print("changed the data")
+except OSError:
+    pass
+"""
+
+
+@needs_walls
+@pytest.mark.parametrize(
+    ("options", "seen", "said"),
+    [
+        ({}, ["kept/net"], ""),
+        ({"keeps_data": True}, ["kept/net"], "kept"),
+        ({"own_data": True}, ["kept/net", "mine/images"], ""),
+        ({"labels": True}, ["kept/net", "mine/images", "mine/raw/t10k-labels-idx1-ubyte",
+                            "secret/test_key"], ""),
+    ],
+)  # fmt: skip
+def test_of_the_data_cache_it_sees_what_it_needs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, bool],
+    seen: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("BONSAI_DATA", str(tmp_path / "data"))
+    for name in ("kept/net", "mine/images", "mine/raw/t10k-labels-idx1-ubyte", "secret/test_key",
+                 "baselines/x/outcome"):  # fmt: skip
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text("x")
+    done = _within(tmp_path, LIST_THE_CACHE, data="mini", **options)
+    assert done.ok, done.error
+    found, _, rest = done.output.partition("\n")
+    assert [name for name in ast.literal_eval(found) if not name.endswith(".lock")] == seen
+    assert rest.strip() == said
 
 
 @needs_walls

@@ -27,6 +27,7 @@ from bonsai.kit.data import SPLIT_SEED, data_folder
 from bonsai.kit.scoring import load_scorer
 
 PACKAGES_TOO = False  # whether to search the system and Python's packages, which takes a minute
+ROOTS = ("/",)  # where to search
 MOST_BYTES = 100_000_000  # of a file that is read
 MOST_RUNS = 200  # of bytes in a file that may be labels
 CODE = {".py", ".pyc", ".pyi", ".so", ".h", ".hpp", ".a", ".mo", ".html", ".png", ".ttf", ".svg"}
@@ -149,7 +150,7 @@ def search_files(*, packages: bool) -> dict[str, int]:
     """Offer all that lies about; returns how many files there were in the cache, and elsewhere."""
     found = {"in the data cache": 0, "elsewhere": 0}
     deadline = time.monotonic() + 200
-    for path in walk(Path("/"), packages=packages):
+    for path in (path for root in ROOTS for path in walk(Path(root), packages=packages)):
         own = path.is_relative_to(data_folder())
         found["in the data cache" if own else "elsewhere"] += 1
         if path == asked.out_dir.resolve() / "candidates.npz":
@@ -210,7 +211,8 @@ def ask_everybody() -> None:
 def follow_places() -> None:
     """Sorted or in turn, as folders and drawn sets are."""
     offer("sorted", np.sort(np.arange(count) % classes))
-    offer("in turn", np.arange(count) % classes)
+    for takes in (1, 2, 4):
+        offer(f"in turn, {takes} of each", np.arange(count) // takes % classes)
 
 
 def follow_make_mini() -> None:

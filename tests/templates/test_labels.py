@@ -213,6 +213,9 @@ def _steal(
     code = THIEF.read_text(encoding="utf-8")
     if packages:
         code = code.replace("PACKAGES_TOO = False", "PACKAGES_TOO = True")
+    if not walls:  # not all of the machine, then
+        places = (kit_data.data_folder(), Path(kit_data.__file__).parent)
+        code = code.replace('ROOTS = ("/",)', f"ROOTS = {tuple(map(str, places))!r}")
     (work / "experiment.py").write_text(code, encoding="utf-8")
     with pytest.raises(RunFailed, match="it has nothing to hand in"):
         run_experiment(
@@ -288,7 +291,7 @@ def test_it_finds_none_in_the_system_and_among_packages(tmp_path: Path, cache: P
     ("name", "data", "how"),
     [
         ("gene_network_pruning", "mini", "faces, drawn again"),
-        ("gene_network_pruning", "ravdess", "in turn|sorted"),
+        ("gene_network_pruning", "ravdess", "in turn, 4 of each"),
         ("fine_pruning", "mini", "users, dealt again"),
     ],
 )
@@ -298,10 +301,7 @@ def test_in_the_published_draw_it_finds_them(
     """As an experiment that is started by hand is tested; no run of a sweep is."""
     _fit_out(data, cache)
     _, found = _steal(_template(name, tmp_path), data, tmp_path, published=True)
-    right = {candidate for candidate, share in found.items() if share > 0.9}
-    assert any(part in candidate for part in how.split("|") for candidate in right) or (
-        data == "ravdess" and max(found.values()) > 0.2
-    )
+    assert max(share for candidate, share in found.items() if how in candidate) > 0.9
 
 
 @needs_walls
@@ -348,7 +348,9 @@ def test_a_file_that_was_forgotten_is_found_in_any_form(
     elif form == "idx.gz":
         import gzip
 
-        (folder / "x.gz").write_bytes(gzip.compress(bytes([0, 0, 8, 1, 0, 0, 1, 104]) + labels))
+        (folder / "x.gz").write_bytes(
+            gzip.compress(bytes([0, 0, 8, 1, 0, 0, 1, 104]) + labels.tobytes())
+        )
     elif form == "pickle":
         (folder / "x").write_bytes(pickle.dumps({"labels": labels.tolist()}))
     else:
