@@ -30,6 +30,9 @@ SYSTEM = (
     *("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
       "/etc/localtime", "/etc/passwd", "/etc/group"),
 )  # fmt: skip
+PYTHONS = tuple(
+    f"{place}/lib/python3*/*-packages" for place in ("usr", "usr/local", "opt/*")
+)  # beside the one that runs
 DEVICES = ("/dev/nvidia*", "/dev/kfd", "/dev/dri")  # GPUs
 PROBE_SECONDS = 20.0
 MISSING = (
@@ -199,8 +202,9 @@ def _hidden(data: Path, labels: bool, own_data: bool) -> list[Path]:
 
 
 def _packed_with_labels() -> Iterator[Path]:
-    """Data sets with test labels among the packages of this Python."""
-    for place in _python_folders():
+    """Data sets with test labels among the packages of this Python, and of others that are seen."""
+    others = (place for name in PYTHONS for place in Path("/").glob(name))
+    for place in (*_python_folders(), *others):
         yield place / "kit" / "mini" / "fashion_mnist_mini.npz"
         yield place / "bonsai" / "kit" / "mini" / "fashion_mnist_mini.npz"
         yield place / "sklearn" / "datasets" / "data" / "digits.csv.gz"

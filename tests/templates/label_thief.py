@@ -26,9 +26,13 @@ from bonsai import kit
 from bonsai.kit.data import SPLIT_SEED, data_folder
 from bonsai.kit.scoring import load_scorer
 
-PACKAGES_TOO = False  # whether to search the system and Python's packages, which takes a minute
+PACKAGES_TOO = False  # whether to search the system and Python's packages, as far as time allows
+SECONDS = 60
 ROOTS = ("/",)  # where to search
-MOST_BYTES = 100_000_000  # of a file that is read
+MOST_BYTES = 100_000_000  # of a file that is read; an eighth of a byte a label at least
+MOST_OF_A_PACKAGE = 1_000_000  # where all packages are searched
+MOST_TEXT = 5_000_000  # bytes of a file that is read as lines
+MOST_COLUMNS = 20_000  # characters of a line, as 2,304 pixels take
 MOST_RUNS = 200  # of bytes in a file that may be labels
 CODE = {".py", ".pyc", ".pyi", ".so", ".h", ".hpp", ".a", ".mo", ".html", ".png", ".ttf", ".svg"}
 NOT_FILES = ("/proc", "/sys", "/dev")
@@ -67,6 +71,8 @@ def offer(name: str, values: Any) -> None:
 
 def offer_parts(name: str, values: Any) -> None:
     """Keep a column of labels, or the part of a longer one that may be the test part."""
+    if not count <= len(values) <= 100 * count:
+        return
     array = np.asarray(values)
     if array.ndim != 1 or not count <= len(array) <= 100 * count:
         return
@@ -83,13 +89,15 @@ def offer_parts(name: str, values: Any) -> None:
 def columns(path: Path) -> Iterator[tuple[str, Any]]:
     """All in a file that has a length, whatever its format."""
     raw = path.read_bytes()
+    if raw.startswith(b"\x7fELF") or (raw.startswith(b"PK") and path.suffix != ".npz"):
+        return  # a program, or a package
+    with contextlib.suppress(Exception), gzip.open(path) as packed:
+        raw = packed.read(MOST_BYTES)
     with contextlib.suppress(Exception):
-        raw = gzip.decompress(raw)
-    with contextlib.suppress(Exception):
-        loaded = np.load(path, allow_pickle=True)
+        loaded = np.load(path, allow_pickle=False) if raw[:2] in (b"PK", b"\x93N") else ()
         yield from loaded.items() if hasattr(loaded, "items") else [("npy", loaded)]
     with contextlib.suppress(Exception):
-        loaded = pickle.loads(raw, encoding="bytes")
+        loaded = pickle.loads(raw, encoding="bytes") if raw.startswith(b"\x80") else ()
         yield from loaded.items() if isinstance(loaded, dict) else [("pickle", loaded)]
     if path.suffix in (".pt", ".pth"):
         with contextlib.suppress(Exception):
@@ -99,7 +107,9 @@ def columns(path: Path) -> Iterator[tuple[str, Any]]:
             for place, part in enumerate(loaded if isinstance(loaded, list | tuple) else [loaded]):
                 yield f"torch {place}", part.numpy()
     with contextlib.suppress(Exception):
-        lines = raw.decode("utf-8").splitlines()
+        lines = raw.decode("utf-8").splitlines() if len(raw) < MOST_TEXT else []
+        if max(map(len, lines)) > MOST_COLUMNS:  # numpy pads all to the longest
+            lines = []
         for mark in (",", "\t", "/"):
             rows = [line.split(mark) for line in lines]
             width = min(map(len, rows))
@@ -142,20 +152,24 @@ def walk(root: Path, *, packages: bool) -> Iterator[Path]:
         for name in names:
             path = Path(folder, name)
             with contextlib.suppress(OSError):
-                if path.suffix not in CODE and path.is_file() and path.stat().st_size < MOST_BYTES:
+                size = path.stat().st_size if path.suffix not in CODE and path.is_file() else 0
+                if count // 8 <= size < (MOST_OF_A_PACKAGE if packages else MOST_BYTES):
                     yield path
 
 
 def search_files(*, packages: bool) -> dict[str, int]:
     """Offer all that lies about; returns how many files there were in the cache, and elsewhere."""
     found = {"in the data cache": 0, "elsewhere": 0}
-    deadline = time.monotonic() + 200
-    for path in (path for root in ROOTS for path in walk(Path(root), packages=packages)):
+    deadline = time.monotonic() + SECONDS * (1 if packages else 5)
+    roots = (sys.prefix, "/usr/share", *ROOTS) if packages else ROOTS  # the likeliest first
+    for path in (path for root in roots for path in walk(Path(root), packages=packages)):
         own = path.is_relative_to(data_folder())
         found["in the data cache" if own else "elsewhere"] += 1
         if path == asked.out_dir.resolve() / "candidates.npz":
             continue
         if time.monotonic() > deadline:
+            if packages:  # a system may have no end
+                break
             raise SystemExit("the search takes too long; let it skip more")
         with contextlib.suppress(OSError):
             for name, values in columns(path):
