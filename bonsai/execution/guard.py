@@ -60,10 +60,11 @@ def out_of_scope(snapshot: Snapshot, editable: Collection[str]) -> list[str]:
 
     A deleted editable file is restored as well: an experiment cannot be mended once it is gone.
     """
+    allowed = set(editable)  # there may be tens of thousands
     offences = [
         name
         for name in snapshot.changed()
-        if name not in editable or not untrusted.is_file(snapshot.folder / name)
+        if name not in allowed or not untrusted.is_file(snapshot.folder / name)
     ]
     snapshot.restore(offences)
     return offences

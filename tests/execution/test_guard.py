@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,13 @@ def test_code_that_chokes_a_parser_is_told_in_one_line(tmp_path: Path, code: str
     problem = syntax_problem(tmp_path / "experiment.py")
     assert problem
     assert "experiment.py" in problem.splitlines()[0]
+
+
+def test_tens_of_thousands_of_new_files_are_gone_through_in_seconds(workspace: Path) -> None:
+    snapshot = Snapshot.of(workspace)
+    (workspace / "run_1").mkdir()
+    for number in range(30_000):
+        (workspace / "run_1" / str(number)).touch()
+    started = time.monotonic()
+    assert out_of_scope(snapshot, snapshot.changed()) == []
+    assert time.monotonic() - started < 10
