@@ -13,7 +13,7 @@ import json
 import pickle
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,17 @@ CASES = [
 ]  # fmt: skip
 
 
+def _first_fast(cases: Sequence[tuple[str, ...]], by: int | None = None) -> list[Any]:
+    """The cases; all but the first (of each value in place `by`) belong to `make test-all`."""
+    seen: set[str | None] = set()
+    made = []
+    for case in cases:
+        key = None if by is None else case[by]
+        made.append(pytest.param(*case, marks=[pytest.mark.slow] if key in seen else []))
+        seen.add(key)
+    return made
+
+
 # ------------------------------------------------------------------------------------------------
 # A run of the thief
 
@@ -248,7 +259,7 @@ def _agreement(found: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
 
 
 @needs_walls
-@pytest.mark.parametrize(("name", "data"), CASES)
+@pytest.mark.parametrize(("name", "data"), _first_fast(CASES, by=0))
 def test_it_finds_none(name: str, data: str, tmp_path: Path, cache: Path) -> None:
     template = _template(name, tmp_path)
     assert data in template.scorer.datasets
@@ -274,6 +285,7 @@ def test_every_data_set_of_every_template_is_looked_into() -> None:
 
 
 @needs_walls
+@pytest.mark.slow
 def test_it_finds_none_in_the_system_and_among_packages(tmp_path: Path, cache: Path) -> None:
     _fit_out("FashionMNIST", cache)
     template = _template("fashion_mnist", tmp_path)
@@ -289,11 +301,13 @@ def test_it_finds_none_in_the_system_and_among_packages(tmp_path: Path, cache: P
 @needs_walls
 @pytest.mark.parametrize(
     ("name", "data", "how"),
-    [
-        ("gene_network_pruning", "mini", "faces, drawn again"),
-        ("gene_network_pruning", "ravdess", "in turn, 4 of each"),
-        ("fine_pruning", "mini", "users, dealt again"),
-    ],
+    _first_fast(
+        [
+            ("gene_network_pruning", "mini", "faces, drawn again"),
+            ("gene_network_pruning", "ravdess", "in turn, 4 of each"),
+            ("fine_pruning", "mini", "users, dealt again"),
+        ]
+    ),
 )
 def test_in_the_published_draw_it_finds_them(
     name: str, data: str, how: str, tmp_path: Path, cache: Path
@@ -306,7 +320,8 @@ def test_in_the_published_draw_it_finds_them(
 
 @needs_walls
 @pytest.mark.parametrize(
-    ("data", "how"), [("mini", "mini, drawn again"), ("digits", "digits, from their places")]
+    ("data", "how"),
+    _first_fast([("mini", "mini, drawn again"), ("digits", "digits, from their places")]),
 )
 def test_in_the_old_order_it_finds_them(
     data: str, how: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -323,11 +338,15 @@ def test_in_the_old_order_it_finds_them(
 @needs_walls
 @pytest.mark.parametrize(
     ("name", "data"),
-    [
-        ("fashion_mnist", "MNIST"), ("scaffold", "digits"), ("scaffold", "mini"),
-        ("fine_pruning", "KMNIST"),
-    ],
-)  # fmt: skip
+    _first_fast(
+        [
+            ("fashion_mnist", "MNIST"),
+            ("scaffold", "digits"),
+            ("scaffold", "mini"),
+            ("fine_pruning", "KMNIST"),
+        ]
+    ),
+)
 def test_without_the_walls_it_finds_them(name: str, data: str, tmp_path: Path, cache: Path) -> None:
     _fit_out(data, cache)
     _, found = _steal(_template(name, tmp_path), data, tmp_path, walls=False)
@@ -335,7 +354,9 @@ def test_without_the_walls_it_finds_them(name: str, data: str, tmp_path: Path, c
 
 
 @needs_walls
-@pytest.mark.parametrize("form", ["npz", "idx.gz", "csv", "pickle", "text"])
+@pytest.mark.parametrize(
+    "form", _first_fast([("npz",), ("idx.gz",), ("csv",), ("pickle",), ("text",)])
+)
 def test_a_file_that_was_forgotten_is_found_in_any_form(
     form: str, tmp_path: Path, cache: Path
 ) -> None:
