@@ -15,7 +15,7 @@ from bonsai.base import BonsaiError
 
 if TYPE_CHECKING:
     from bonsai.kit.scoring import Scorer
-from bonsai.templates import contract
+from bonsai.templates import contract, idea_files
 
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
 # What stays behind when a template is copied: results, recordings, and what machines leave.
@@ -43,7 +43,7 @@ class Template:
     @cached_property
     def ideas(self) -> list[contract.Idea]:
         """Its seed ideas."""
-        return contract.read_ideas(self.folder / "seed_ideas.json").ideas
+        return idea_files.read_ideas(self.folder / "seed_ideas.json").ideas
 
     @cached_property
     def scorer(self) -> Scorer:
