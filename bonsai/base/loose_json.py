@@ -291,10 +291,17 @@ def _is_end(source: str) -> bool:
 
 
 def _next_start(text: str, position: int) -> int:
-    """Where to look on after a value that cannot be read, but not within it."""
+    """Where to look on after a value that cannot be read, but not within it.
+
+    With a quotation mark too many its own end may not be found; but what begins a line as it did
+    stands beside it.
+    """
     source = text[position:]
-    if ends := _ends(source):
-        return position + ends[0]
+    indent = text[text.rfind("\n", 0, position) + 1 : position]
+    beside = None if indent.strip() else re.search(rf"\n{indent}(?=\{{)", source)
+    ends = [beside.end()] if beside else []
+    if ends := [*ends, *_ends(source)[:1]]:
+        return position + min(ends)
     later = re.compile(r"^[{\[]", re.MULTILINE).search(text, position + 1)
     return later.start() if later else len(text)
 

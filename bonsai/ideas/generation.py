@@ -350,11 +350,12 @@ class _Proposer:
         Raises:
             Unusable: it is not of the right form, or it exists already.
         """
-        if isinstance(value, dict):
-            value.pop("Literature", None)  # that is ours to write
+        if not isinstance(value, dict):
+            raise Unusable(f"An idea must be a JSON object, and not {json.dumps(value)[:60]}.")
+        value.pop("Literature", None)  # that is ours to write
         name = idea_files.name_of(value) or "a reply"
         try:
-            idea, mends = idea_files.mend_idea(value)
+            idea, mends = idea_files.mend_idea(value, guess=False)
             if idea.Claims is not None:
                 contract.check(contract.Claims, list(idea.Claims), "Claims")
                 claims.complete(idea.Claims, self.template)

@@ -25,7 +25,7 @@ from bonsai.templates.idea_mending import (
     plain_keys,
     says_what_to_try,
     text_of,
-    without_halves,
+    writable,
 )
 
 __all__ = [
@@ -119,7 +119,7 @@ def parse(text: str) -> IdeaSet:
         prose = re.sub(r"^\s*(?:`{3,}|~{3,})\w*\s*$", "", around, flags=re.MULTILINE)
         parts = ["prose"] * bool(prose.strip("[], \t\n")) + ["a fence"] * (prose != around)
         mends.append(f"{listing(parts)} around the JSON left out")
-    lost = [f"an idea cannot be read, and is left out: {fault}" for fault in faults]
+    lost = [f"what cannot be read is left out: {fault}" for fault in faults]
     if len(text) > MOST_MENDED and (mends or lost):
         lost.append(f"only the last {MOST_MENDED:,} characters of the file were looked at")
     return replace(read, mends=[*mends, *read.mends], left_out=[*lost, *read.left_out])
@@ -135,7 +135,7 @@ def mend(value: Any) -> IdeaSet:
         BonsaiError: there is no idea in it that can be tried.
     """
     more: dict[str, Any] = {}
-    given = entries(without_halves(value), more)
+    given = entries(writable(value), more)
     ideas: list[Idea] = []
     mends: list[str] = []
     left_out: list[str] = []
@@ -148,9 +148,10 @@ def mend(value: Any) -> IdeaSet:
             continue
         ideas.append(idea)
         mends += [f"{idea.called}: {each}" for each in said]
+    if not given:
+        raise BonsaiError("it holds no idea: the list is empty")
     if not ideas:
-        why = left_out[:3] or ["a list of ideas, or one, is expected"]
-        raise BonsaiError(f"it holds no idea that can be tried: {'; '.join(why)}")
+        raise BonsaiError(f"it holds no idea that can be tried: {'; '.join(left_out[:3])}")
     ideas, said = distinct(ideas)
     about, templates, wrong = _of_the_set(more)
     return IdeaSet(ideas, [*wrong, *mends, *said], left_out, about, templates, more)
@@ -186,7 +187,7 @@ def entries(value: Any, more: dict[str, Any] | None = None) -> list[Any]:
     named: list[Any] = []
     for key, found in inside.items():
         by_name = isinstance(value[key], dict) and found == [value[key]]
-        without = by_name and not name_of(found[0])
+        without = by_name and "name" not in plain_keys(found[0])
         named += [{"Name": key, **found[0]}] if without else found
     return named
 
@@ -241,7 +242,7 @@ def as_written(idea: Idea) -> dict[str, Any]:
 
 def to_json(value: Any) -> str:
     """Ideas as the text of a file."""
-    return json.dumps(without_halves(value), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(writable(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def _text(idea: Idea) -> tuple[Any, ...]:

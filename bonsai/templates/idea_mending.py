@@ -6,6 +6,7 @@ Pure functions; `idea_files` reads whole files with them.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +27,13 @@ TRIABLE = {"experiments", "shorthypothesis", "abstract"}  # one of them says wha
 LIST_MARK = re.compile(r"\s*(?:[-*+•]|\(?\w{1,3}[.):])\s")
 
 
-def mend_idea(value: Any) -> tuple[Idea, list[str]]:
+def mend_idea(value: Any, *, guess: bool = True) -> tuple[Idea, list[str]]:
     """The idea that a JSON value is, and what was mended in it; a pure function.
+
+    Args:
+        value: the value.
+        guess: whether what is missing, or says nothing, is made up from the rest; whoever can ask
+            the author again does not need that.
 
     Raises:
         BonsaiError: it cannot be understood; the text says why.
@@ -37,11 +43,13 @@ def mend_idea(value: Any) -> tuple[Idea, list[str]]:
         raise BonsaiError(
             f"an idea is an object with Name, Title and Experiment, and not {shown[:60]}"
         )
-    idea, mends = _with_known_keys(without_halves(value))
-    if not _has_text(idea.get("Name")) and not _has_text(idea.get("Title")):
+    idea, mends = _with_known_keys(writable(value))
+    named = _has_text(idea.get("Name")), _has_text(idea.get("Title"))
+    if guess and not any(named):
         raise BonsaiError("it has neither a Name nor a Title")
-    mends += [*_mend_name(idea), *_mend_title(idea), *_mend_experiment(idea)]
-    mends += _mend_ratings(idea)
+    mends += _mend_name(idea) if guess or named[0] else []
+    mends += _mend_title(idea) if guess or named[1] else []
+    mends += [*_mend_experiment(idea, guess), *_mend_ratings(idea, guess)]
     if idea.get("Claims") is None:
         idea.pop("Claims", None)
     return contract.check(Idea, idea, "the idea"), mends
@@ -108,7 +116,7 @@ def _mend_title(idea: dict[str, Any]) -> list[str]:
     return ["it has no Title; its Name is taken"]
 
 
-def _mend_experiment(idea: dict[str, Any]) -> list[str]:
+def _mend_experiment(idea: dict[str, Any], guess: bool) -> list[str]:
     """The text that the agent reads, from the keys of version 2 where they are."""
     own = idea.get("Experiment")
     mends = []
@@ -120,12 +128,14 @@ def _mend_experiment(idea: dict[str, Any]) -> list[str]:
     keys = {name: by_key[plain(name)] for name in SECTIONS if plain(name) in by_key}
     texts = {name: text for name, key in keys.items() if (text := text_of(idea[key]))}
     if not own and not {plain(name) for name in texts} & TRIABLE:
+        if not guess:
+            return []
         raise BonsaiError("it has no Experiment, so there is nothing to try")
     if not own and list(texts) == ["Experiments"]:
         idea["Experiment"] = texts["Experiments"]
         return ["its Experiment is made of its Experiments"]
-    added = {name: section for name, text in texts.items()
-             if (section := _section(name, text)) not in own}  # fmt: skip
+    added = {name: _section(name, text) for name, text in texts.items()
+             if text not in own}  # fmt: skip
     if added:
         mends.append(f"its {listing(list(added))} {'are' if own else 'become'} "
                      f"{'added to ' if own else ''}its Experiment")  # fmt: skip
@@ -137,7 +147,7 @@ def _section(name: str, text: str) -> str:
     return f"{name}:{chr(10) if chr(10) in text or LIST_MARK.match(text) else ' '}{text}"
 
 
-def _mend_ratings(idea: dict[str, Any]) -> list[str]:
+def _mend_ratings(idea: dict[str, Any], guess: bool) -> list[str]:
     mends = []
     missing = [name for name in RATINGS if idea.get(name) is None]
     for name in RATINGS:
@@ -145,6 +155,8 @@ def _mend_ratings(idea: dict[str, Any]) -> list[str]:
         if type(given) is int and 1 <= given <= 10:
             continue
         exact, said = _rating(given)
+        if not (exact or guess):
+            continue
         idea[name] = said
         if given is None:
             continue
@@ -154,7 +166,7 @@ def _mend_ratings(idea: dict[str, Any]) -> list[str]:
             idea.setdefault(f"{name}{AS_WRITTEN}", given)
             mends.append(f"its {name} {_shown(given)} is no whole number from 1 to 10; {said} is "
                          f"taken, and the other kept as {name}{AS_WRITTEN}")  # fmt: skip
-    if missing:
+    if missing and guess:
         mends.append(f"it has no {listing(missing, 'or')}; {USUAL_RATING} is taken")
     return mends
 
@@ -230,12 +242,14 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def without_halves(value: Any) -> Any:
-    """The value without halves of characters, which are legal in JSON and in no file."""
+def writable(value: Any) -> Any:
+    """The value without what no file holds: halves of characters, numbers that are not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [without_halves(each) for each in value]
+        return [writable(each) for each in value]
     if isinstance(value, dict):
-        return {without_halves(key): without_halves(each) for key, each in value.items()}
+        return {writable(key): writable(each) for key, each in value.items()}
     return value
