@@ -362,7 +362,7 @@ class _Proposer:
         except BonsaiError as error:
             raise Unusable(f"{error}.", name) from error
         known = [*self.known.ideas, *beside]
-        if name in {other.Name for other in known}:
+        if idea.Name in {other.Name for other in known}:
             raise Unusable("Its Name is taken by an idea that exists.", name)
         match = novelty.nearest(idea, known, self.background)
         if match is not None and match[1] >= novelty.THRESHOLD:
