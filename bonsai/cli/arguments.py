@@ -53,6 +53,10 @@ def choose_ideas(
         raise BonsaiError(
             f"no seed idea is called {', '.join(unknown)}; `bonsai list --ideas` lists them"
         )
+    if not wanted:
+        for template in templates:
+            for line in template.seed_ideas.left_out:
+                say(f"{template.name}: {line}")
     chosen = []
     unjudged = []
     for template in templates:

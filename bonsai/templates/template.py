@@ -41,9 +41,14 @@ class Template:
         return contract.read(contract.Prompt, self.folder / "prompt.json")
 
     @cached_property
+    def seed_ideas(self) -> idea_files.IdeaSet:
+        """What its `seed_ideas.json` holds."""
+        return idea_files.read_ideas(self.folder / "seed_ideas.json")
+
+    @property
     def ideas(self) -> list[contract.Idea]:
         """Its seed ideas."""
-        return idea_files.read_ideas(self.folder / "seed_ideas.json").ideas
+        return self.seed_ideas.ideas
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -132,6 +132,15 @@ def test_one_bad_idea_costs_itself_alone(ideas_file: Path) -> None:
     assert said[-1].startswith("left out: toy/c: 'speed' is no metric")
 
 
+def test_a_bad_seed_idea_is_told_and_the_others_are_tried(tmp_path: Path) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    (toy / "seed_ideas.json").write_text(json.dumps([{"Name": "b", "Title": "B"}, IDEA]))
+    said: list[str] = []
+    (chosen,) = arguments.choose_ideas([Template(toy)], [], live=True, named=True, say=said.append)
+    assert [idea.Name for idea in chosen[1]] == ["a"]
+    assert said == ["toy: idea 1 (b) is left out: it has no Experiment, so there is nothing to try"]
+
+
 def test_a_file_of_ideas_may_have_any_name(tmp_path: Path) -> None:
     path = tmp_path / "from, a chat"
     path.write_text(f"Here it is:\n\n```json\n{json.dumps(IDEA)}\n```\n")
