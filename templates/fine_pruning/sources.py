@@ -45,7 +45,9 @@ def load(name: str, smoke: bool = False, given: Mapping[str, np.ndarray] | None 
     plain, secret = secret_of(name)
     smoke = smoke or plain.endswith(SMOKE_SUFFIX)
     plain = plain.removesuffix(SMOKE_SUFFIX)
-    classes, parts = _unpacked(given) if given and plain in OWN else _read(plain, smoke, given)
+    classes, parts = (
+        _unpacked(given) if given and plain in HANDED_OVER else _read(plain, smoke, given)
+    )
     if secret is not None and plain in OWN:  # files come sorted by class
         order = np.random.default_rng(secret).permutation(len(parts["test"][0]))
         parts = {**parts, "test": tuple(array[order] for array in parts["test"])}
@@ -66,8 +68,8 @@ def prepared(name: str, smoke: bool, seeds: Sequence[int]) -> dict[str, np.ndarr
         for condition in CONDITIONS
         for part, chosen in people.draw(seed, condition).items()
     }
-    own = secret_of(name)[0].removesuffix(SMOKE_SUFFIX) in OWN
-    return {**arrays, "name": np.array(people.name), **(people.packed() if own else {})}
+    whole = secret_of(name)[0].removesuffix(SMOKE_SUFFIX) in HANDED_OVER
+    return {**arrays, "name": np.array(people.name), **(people.packed() if whole else {})}
 
 
 def _unpacked(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], Parts]:
@@ -228,3 +230,4 @@ OWN: dict[str, Callable[[Path], tuple[tuple[str, ...], Parts]]] = {
     "ImageFolder": _image_folder,
     "SpeechCommands": _speech_commands,
 }  # sets that the kit does not have
+HANDED_OVER = (*OWN, NOISY)  # whole, by the runner: the kit has them not, or not under this name

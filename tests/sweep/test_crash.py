@@ -122,7 +122,7 @@ def test_a_workspace_that_is_gone_is_a_sentence_and_no_other_repository_is_touch
     shutil.rmtree(workspace.folder / ".git")
     with pytest.raises(BonsaiError, match="no git repository any more; put it back"):
         workspace.restore(commit)
-    with pytest.raises(BonsaiError, match="not a git repository"):
+    with pytest.raises(BonsaiError, match="no git repository any more; put it back"):
         workspace.commit("second")
     assert (tmp_path / "precious.txt").read_text() == "not committed"
 

@@ -17,7 +17,15 @@ import pytest
 
 from bonsai.execution import sandbox
 from tests import sweeps
-from tests.sweep.test_faults import EDIT, PLAN, Fault, at_last, replacing
+from tests.sweep.test_faults import (
+    EDIT,
+    FAULTS,
+    PLAN,
+    SERVICE,
+    Fault,
+    at_last,
+    replacing,
+)  # fmt: skip
 from tests.sweep.test_live_sweep import FINISHED
 
 pytestmark = pytest.mark.slow
@@ -200,7 +208,27 @@ PLOTS = (
           r"accuracy\.png was not saved: nothing is drawn in it"),
 )  # fmt: skip
 
-HOSTILE = RESULTS + PLOTS
+
+def misread(name: str, reply: str, message: str, asked_again: bool = False) -> Fault:
+    return Fault(name, reply, "edit", "unusable reply", message, asked_again=asked_again)
+
+
+NOTHING = r"The reply changed nothing in experiment\.py"
+REPLIES = (
+    misread("a_draft_in_thinking", f"<think>\nPerhaps:\n\n{EDIT}\n</think>\n", r"thinking"),
+    misread("thinking_without_end", f"<think>\nPerhaps:\n\n{EDIT}", r"ended while thinking"),
+    misread("a_draft_before_a_lone_tag", f"Perhaps:\n\n{EDIT}\n</think>\nOr not.", NOTHING),
+    misread("finished_in_a_sentence", "Should I say ALL_COMPLETED? I am not sure yet.", NOTHING),
+    misread("finished_in_a_block", "The word to say is\n\n```\nALL_COMPLETED\n```\n", NOTHING),
+    misread("finished_while_thinking", "<think>\nALL_COMPLETED\n</think>\nNot yet.", NOTHING),
+    misread("brackets_without_end", "[" * 50_000, NOTHING),
+    misread("fences_without_end", "```python\n" * 3000, r".", asked_again=True),
+    misread("another_templates_file", replacing("    images: int = 60", "    images: int = 61",
+                                                "templates/other/score.py"),
+            r"(Only experiment\.py.* was not|changed nothing|does not match)"),
+)  # fmt: skip
+
+HOSTILE = RESULTS + PLOTS + REPLIES
 SECONDS_MORE = 2.0  # than its limit, that a row may take
 LIMITS = {"smoke_seconds": 60, "plot_seconds": 60, "memory_gb": 1.5, "disk_mb": 40, "tasks": 64,
           "output_mb": 2}  # fmt: skip
@@ -260,6 +288,12 @@ def test_what_is_left_behind_is_one_clear_line_and_one_clear_message(
     assert any(wrong.message in text and re.search(fault.told, text) for text in told)
     assert entries[-1].step == "end"
     assert wrong.seconds < LIMITS["smoke_seconds"] + SECONDS_MORE
+
+
+def test_the_catalogue_is_long() -> None:
+    names = [fault.name for fault in (*FAULTS, *HOSTILE)]
+    assert len(set(names)) == len(names)
+    assert len(names) + len(SERVICE) >= 110
 
 
 def test_none_ends_as_a_fault_without_a_name(swept: Path) -> None:

@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
+from contextlib import contextmanager
 from typing import Any
 
 from bonsai.base import BonsaiError
@@ -105,21 +104,15 @@ class RayExecutor(RemoteExecutor):
         """See `RemoteExecutor.send`."""
         faults = self._ray.exceptions
         stream = self._task.remote(parcel)
-        heard: SimpleQueue[Any] = SimpleQueue()
-        # Apart, as Ray's own waiting cannot be given a limit.
-        threading.Thread(target=self._listen, args=(stream, heard), daemon=True).start()
         until = math.inf  # it may have to wait for room, for as long as others need it
         try:
             while not cancel.is_set():
-                try:
-                    item = heard.get(timeout=GLANCE_SECONDS)
-                except Empty:
+                if not self._ray.wait([stream], timeout=GLANCE_SECONDS)[0]:
                     if time.monotonic() > until:
-                        self._cancel(stream, heard)
-                        raise MachineLost("it does not answer") from None
+                        self._cancel(stream)
+                        raise MachineLost("it does not answer")
                     continue
-                if isinstance(item, BaseException):
-                    raise item
+                item = self._ray.get(next(stream))
                 if isinstance(item, (Delivery, Refusal)):
                     return item
                 if until == math.inf:  # the first sign of life
@@ -142,26 +135,16 @@ class RayExecutor(RemoteExecutor):
             ) from error
         except faults.RayError as error:
             raise BonsaiError(f"Ray: {str(error).strip().splitlines()[0]}") from error
-        self._cancel(stream, heard)
+        self._cancel(stream)
         raise Cancelled
 
-    def _listen(self, stream: Any, heard: SimpleQueue[Any]) -> None:
-        """Hand on all that a task says, and how it ended, as an exception."""
-        try:
-            for item in stream:
-                heard.put(self._ray.get(item))
-            heard.put(StopIteration())
-        except BaseException as error:
-            heard.put(error)
+    def _cancel(self, stream: Any) -> None:
+        """Have a program killed, and wait a moment until it is.
 
-    def _cancel(self, stream: Any, heard: SimpleQueue[Any]) -> None:
-        """Have a program killed, and wait a moment until it is."""
+        Not by asking for its last words: a task that does not heed would be waited for for ever.
+        """
         self._ray.cancel(stream)
-        deadline = time.monotonic() + CANCEL_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(Empty):
-                if isinstance(heard.get(timeout=GLANCE_SECONDS), BaseException):
-                    return
+        self._ray.wait([stream.completed()], timeout=CANCEL_SECONDS)
 
     def _join(self, address: str | None) -> None:
         address = address or os.environ.get("RAY_ADDRESS")
