@@ -67,24 +67,37 @@ CONSTANTS = {"null", "none", "true", "false", "nan", "infinity", "undefined"}
 
 
 class Piece(NamedTuple):
-    """A JSON value of a text, or what looks like one and cannot be read."""
+    """A JSON value of a text, or what looks like one and cannot be read.
+
+    Attributes:
+        value: the value; None where it cannot be read.
+        fault: where it is at fault, and what stands there.
+        mends: what had to be mended to read it, each as a part of a sentence.
+        span: where in the text it begins and ends; empty at a fault.
+    """
 
     value: Any
-    fault: str | None = None  # where it is, and what stands there
+    fault: str | None = None
+    mends: tuple[str, ...] = ()
+    span: tuple[int, int] = (0, 0)
 
 
-def find_json(text: str) -> list[Piece]:
+def find_json(text: str, most: int = MOST_CHARACTERS) -> list[Piece]:
     r"""Every JSON object and list of a text, in order; those inside of others are left out.
 
     NaN and infinities become None. Backslashes of LaTeX, as in "$\lambda$", are kept.
 
     Args:
-        text: a reply or a file; of a long one, the last 50,000 characters are looked at.
+        text: a reply or a file.
+        most: of a longer text, only so many characters are looked at, its last.
     """
-    text = text[-MOST_CHARACTERS:]
+    text = text[-most:]
+    search = _Search(text)
+    if (whole := search.whole()) is not None:
+        return [whole]
     if deep := _too_deep(text):
         return [Piece(None, deep)]
-    return list(_Search(text).pieces())
+    return list(search.pieces())
 
 
 class _Search:
@@ -104,7 +117,21 @@ class _Search:
         self.mended = 0
         self.failed = 0
 
+    def whole(self) -> Piece | None:
+        """The text as one value, if it is JSON and nothing else, as most files are."""
+        if _too_deep(TEXT.sub("", self.text)):
+            return None
+        start = len(self.text) - len(self.text.lstrip())
+        try:
+            value, end = DECODER.raw_decode(self.text, start)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(value, dict | list) or self.text[end:].strip():
+            return None
+        return self._piece(_finite(value), start, end)
+
     def pieces(self) -> Iterator[Piece]:
+        """The values among all else."""
         position = 0
         for part in split(self.text):
             end = position + len(part.raw if isinstance(part, Block) else part)
@@ -155,10 +182,12 @@ class _Search:
         """The value that begins at `start`, and where it ends; or what is wrong with it."""
         try:
             value, end = DECODER.raw_decode(text, start)
-            return Piece(_finite(value)), end
+            return self._piece(_finite(value), start, end), end
         except (ValueError, RecursionError) as error:
             place, what = getattr(error, "pos", start), getattr(error, "msg", str(error))
-            fault = self._describe(place, what)
+            fault = mend = self._describe(place, what)
+            if text[place : place + 1] in {"}", "]"} and text[:place].rstrip().endswith(","):
+                mend = self._describe(place, "there is a comma too many")
             broke_off = what.startswith("Unterminated") or not text[place:].strip()
         source = text[start:]
         ends = _ends(source)
@@ -174,8 +203,14 @@ class _Search:
             self.mended += 1
             value = _mend(source[:span])
             if value is not None:
-                return Piece(value), start + span
+                return self._piece(value, start, start + span, mend), start + span
         return fault
+
+    def _piece(self, value: Any, start: int, end: int, *mends: str) -> Piece:
+        first, last = bisect_left(self.added, start), bisect_left(self.added, end)
+        if last > first:
+            mends = (*mends, "backslashes that were not escaped, as of LaTeX, are kept")
+        return Piece(value, None, mends, (start - first, end - last))
 
     def _describe(self, position: int, what: str) -> str:
         position -= bisect_left(self.added, position)
@@ -256,10 +291,17 @@ def _is_end(source: str) -> bool:
 
 
 def _next_start(text: str, position: int) -> int:
-    """Where to look on after a value that cannot be read, but not within it."""
+    """Where to look on after a value that cannot be read, but not within it.
+
+    With a quotation mark too many its own end may not be found; but what begins a line as it did
+    stands beside it.
+    """
     source = text[position:]
-    if ends := _ends(source):
-        return position + ends[0]
+    indent = text[text.rfind("\n", 0, position) + 1 : position]
+    beside = None if indent.strip() else re.search(rf"\n{indent}(?=\{{)", source)
+    ends = [beside.end()] if beside else []
+    if ends := [*ends, *_ends(source)[:1]]:
+        return position + min(ends)
     later = re.compile(r"^[{\[]", re.MULTILINE).search(text, position + 1)
     return later.start() if later else len(text)
 

@@ -2,66 +2,113 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonsai.base import BonsaiError
 
 if TYPE_CHECKING:
-    from bonsai.templates import Idea
+    from bonsai.templates import Idea, IdeaSet
 
 RESULTS = Path("results")
+MOST_TOLD = 8  # mends of a file of ideas that are told one by one when it is swept
+Say = Callable[[str], None]
 
 
 def choose_ideas(
-    templates: list[Any], wanted: list[str], *, live: bool, named: bool
+    templates: list[Any], wanted: list[str], *, live: bool, named: bool, say: Say = print
 ) -> list[tuple[Any, list[Idea]]]:
     """Which ideas are tried on which template.
 
+    Args:
+        templates: the templates.
+        wanted: names of seed ideas, as they are written or as their folders, with commas between
+            them; or files of ideas. Empty: all seed ideas.
+        live: whether a model is asked; else only ideas with a cassette are tried.
+        named: whether a person named the templates, so that sets for others are taken as well.
+        say: told what was mended, and which ideas are left out.
+
     Raises:
-        BonsaiError: an idea is unknown, claims what cannot be judged, or nothing is left to do.
+        BonsaiError: an idea is unknown, or nothing is left to do.
     """
     from bonsai.evaluation import claims
     from bonsai.settings import REPORT
-    from bonsai.templates import read_ideas
+    from bonsai.templates import idea_files, read_ideas
 
-    files = [Path(item) for item in wanted if item.endswith(".json")]
-    names = [
-        name.strip() for item in wanted if not item.endswith(".json") for name in item.split(",")
-    ]
-    sets = [read_ideas(path) for path in files]
-    known = {idea.Name for template in templates for idea in template.ideas}
-    if unknown := [name for name in names if name not in known]:
+    known = {name for template in templates for idea in template.ideas for name in _names_of(idea)}
+    files = [item for item in wanted if item not in known and _is_file(item)]
+    names = {
+        name.strip()
+        for item in wanted
+        if item not in files
+        for name in ([item] if item in known else item.split(","))
+        if name.strip()
+    }
+    sets = [read_ideas(Path(path)) for path in files]
+    for path, found in zip(files, sets, strict=True):
+        _tell(path, found, say)
+    if unknown := sorted(names - known):
         raise BonsaiError(
             f"no seed idea is called {', '.join(unknown)}; `bonsai list --ideas` lists them"
         )
+    if not wanted:
+        for template in templates:
+            for line in template.seed_ideas.left_out:
+                say(f"{template.name}: {line}")
     chosen = []
+    unjudged = []
     for template in templates:
-        ideas = [idea for idea in template.ideas if not wanted or idea.Name in names]
+        ideas = [idea for idea in template.ideas if not wanted or names & _names_of(idea)]
         ideas += [
             idea for group in sets if group.suits(template.name) or named for idea in group.ideas
         ]
         if not live:
             ideas = [idea for idea in ideas if template.cassette(idea.Name)]
-        counts = Counter(idea.Name for idea in ideas)
-        if twice := sorted(name for name, count in counts.items() if count > 1):
-            raise BonsaiError(f"{template.name}: ideas called {', '.join(twice)} come twice")
-        for idea in ideas:
+        ideas, mends = idea_files.distinct(ideas)
+        for line in mends:
+            say(f"{template.name}: mended: {line}")
+        for idea in list(ideas):
             try:
                 claims.complete(idea.Claims or [], template)
             except BonsaiError as error:
-                raise BonsaiError(f"{template.name}/{idea.Name}: {error}") from None
+                unjudged.append(f"{template.name}/{idea.called}: {error}")
+                ideas.remove(idea)
         if template.name == REPORT:
             raise BonsaiError(f"a template cannot be called {REPORT}: its results would lie there")
         if ideas:
             chosen.append((template, ideas))
     if not chosen:
         raise BonsaiError(
-            "none of these ideas has a cassette to play back; name a model with --model" if not live
-            else "no idea suits these templates; see `bonsai list --ideas`"
+            "; ".join(unjudged[:3]) if unjudged
+            else "none of these ideas has a cassette to play back; name a model with --model"
+            if not live else "no idea suits these templates; see `bonsai list --ideas`"
         )  # fmt: skip
+    for line in unjudged:
+        say(f"left out: {line}")
     return chosen
+
+
+def _names_of(idea: Idea) -> set[str]:
+    """What a person may call an idea: its folder, its name as they saw it, or as it was written."""
+    return {idea.Name, idea.called, idea.Name_as_written or idea.Name}
+
+
+def _is_file(item: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return item.endswith(".json") or Path(item).is_file()
+    return False
+
+
+def _tell(path: str, found: IdeaSet, say: Say) -> None:
+    """What was mended in a file: all of a little, of much only that it was."""
+    for line in found.left_out:
+        say(f"{path}: {line}")
+    for line in found.mends[:MOST_TOLD]:
+        say(f"{path}: mended: {line}")
+    if (more := len(found.mends) - MOST_TOLD) > 0:
+        say(f"{path}: {more} more mended; `bonsai ideas check {path}` tells all")
 
 
 def results_folder(results: Path | None) -> Path:

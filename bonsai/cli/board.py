@@ -30,6 +30,7 @@ class Row:
 
     template: str
     idea: str
+    called: str = ""
     step: str = "waiting"
     runs: int = 0
     tries: int = 0
@@ -90,11 +91,13 @@ class Board:
         if self._live:
             self._live.stop()
 
-    def add(self, template: str, idea: str, primary: str, better: str | None) -> None:
+    def add(
+        self, template: str, idea: str, primary: str, better: str | None, called: str = ""
+    ) -> None:
         """Show a row for an idea (the empty idea: the baseline)."""
         with self._lock:
             self._primary[template] = (primary, better)
-            self._rows[template, idea] = Row(template, idea)
+            self._rows[template, idea] = Row(template, idea, called or idea)
 
     def entry(self, entry: Entry) -> None:
         """Take in a new entry of the ledger, and tell it."""
@@ -143,7 +146,8 @@ class Board:
         self.console.print(Text(text), soft_wrap=True)
 
     def _name(self, entry: Entry) -> str:
-        return f"{entry.template}/{entry.idea or 'baseline'}"
+        row = self._rows.get((entry.template, entry.idea))
+        return f"{entry.template}/{(row and row.called) or entry.idea or 'baseline'}"
 
     def _clock(self) -> str:
         return f"[{time.monotonic() - self._started:5.0f} s]"
@@ -189,7 +193,7 @@ def _cells(row: Row, typical_seconds: float | None, paid: bool) -> list[str]:
     usd = row.spending.known_usd
     cost = "unknown" if usd is None else f"${usd:.2f}"
     return [
-        row.idea or "(baseline)",
+        row.called or "(baseline)",
         row.step,
         str(row.runs),
         str(row.tries or ""),

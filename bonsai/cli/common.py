@@ -5,16 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 import bonsai
 from bonsai.base import FULL, BonsaiError
 
+if TYPE_CHECKING:
+    import click
+
+
+class TwoWords(TyperGroup):
+    """Commands of two words, like `ideas check`, beside those of one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was typed, and what was typed after it."""
+        words = " ".join(args[:2])
+        if len(args) > 1 and (command := self.get_command(ctx, words)) is not None:
+            return words, command, args[2:]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=TwoWords,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

@@ -1,4 +1,4 @@
-"""The command that has new ideas proposed: ideas."""
+"""Commands about ideas: ideas, which has new ones proposed, and ideas check."""
 
 from __future__ import annotations
 
@@ -92,3 +92,38 @@ def propose_ideas(
         raise ServiceGone(f"{gone}{kept} Give the command again when it is back.", gone.exit_code)
     if not proposals.accepted:
         raise BonsaiError(f"no idea was accepted: {proposals.why_ended}")
+
+
+@app.command("ideas check")
+@for_people
+def check_ideas(
+    file: Annotated[Path, typer.Argument(help="A file of ideas, in whatever shape.")],
+    out: Annotated[Path | None, typer.Option(help="A new file, for the ideas as mended.")] = None,
+) -> None:
+    """Say which ideas a file holds, and what has to be mended in it, one line each.
+
+    `run --ideas` takes the file either way; mended, it suits The AI Scientist as well.
+
+    Examples:
+      bonsai ideas check my_ideas.json
+
+      bonsai ideas check from_a_chat.md --out my_ideas.json
+    """
+    from bonsai.base import write_atomically
+    from bonsai.templates import read_ideas
+
+    if out is not None and out.exists():
+        raise BonsaiError(f"{out} is there already; name another file with --out")
+    found = read_ideas(file)
+    typer.echo(f"{file}: {len(found.ideas)} idea{'s' * (len(found.ideas) != 1)}")
+    for idea in found.ideas:
+        typer.echo(f"  {idea.called}: {' '.join(idea.Title.split())}")
+    for line in found.mends:
+        typer.echo(f"mended: {line}")
+    for line in found.left_out:
+        typer.echo(line)
+    if not found.mends and not found.left_out:
+        typer.echo("nothing to mend")
+    if out is not None:
+        write_atomically(out, found.text())
+        typer.echo(str(out))

@@ -181,7 +181,11 @@ def run(
             "give --budget-tokens or --idea-budget-tokens instead"
         )
     chosen = arguments.choose_ideas(
-        find_templates(templates), ideas or [], live=model is not None, named=bool(templates)
+        find_templates(templates),
+        ideas or [],
+        live=model is not None,
+        named=bool(templates),
+        say=typer.echo,
     )
     settings = Settings(
         assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],

@@ -51,7 +51,7 @@ def list_templates(
             for idea in template.ideas:
                 mark = " [dim](has a cassette)[/dim]" if template.cassette(idea.Name) else ""
                 table.add_row(
-                    Text(f"  {idea.Name}"),
+                    Text(f"  {idea.called}"),
                     "",
                     "",
                     Text.assemble(idea.Title, Text.from_markup(mark)),

@@ -35,7 +35,10 @@ CONTRACT: tuple[tuple[Check, str], ...] = (
     (code.plot_source, "save it as UTF-8 text"),
     (code.plot_takes_folders, ""),
     (files.prompt, 'write {"system": "You are ...", "task_description": "..."}'),
-    (files.seed_ideas, "names are [a-z0-9_]+ and differ; ratings are whole numbers from 1 to 10"),
+    (
+        files.seed_ideas,
+        'write a list of ideas, [{"Name": ..., "Title": ..., "Experiment": ...}, ...]',
+    ),
     (files.baseline, 'the shape is {dataset: {"means": {metric: finite number}}}; make it again'),
     (code.plot_runs, ""),
     (paper.paper_is_there, ""),

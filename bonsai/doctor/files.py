@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bonsai.base import BonsaiError
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject
-from bonsai.templates import contract
+from bonsai.templates import contract, read_ideas
 
 MAX_MEGABYTES = 20.0
-IDEA_KEYS = ("Name", "Title", "Experiment", "Interestingness", "Feasibility", "Novelty")
+NEEDED_KEYS = ("Name", "Title", "Experiment")  # else The AI Scientist ends with a KeyError
+RATING_KEYS = ("Interestingness", "Feasibility", "Novelty")
 LEFT_BEHIND = {
     "notes.txt": "The AI Scientist and this runner write one for each idea",
     "ideas.json": "The AI Scientist writes the ideas of a run there",
@@ -65,26 +67,51 @@ def prompt(subject: Subject) -> Iterator[Finding]:
 
 
 def seed_ideas(subject: Subject) -> Iterator[Finding]:
-    """seed_ideas.json is a list of ideas, each with all six keys."""
+    """seed_ideas.json is a list of ideas, with all that The AI Scientist looks up in them."""
     path = subject.folder / "seed_ideas.json"
-    value = contract.read_json(path)
+    mend = f"`bonsai ideas check {path} --out mended.json` writes it as it should be"
+    try:
+        value = contract.read_json(path)
+    except BonsaiError:
+        read_ideas(path)  # tells it better, where nobody can read the file
+        yield failure("seed_ideas.json is not plain JSON, as The AI Scientist reads it", mend)
+        return
     if not isinstance(value, list):
         yield failure(
             f"seed_ideas.json holds {_kind(value)}, and The AI Scientist reads a list of ideas",
             'write [{"Name": ..., "Title": ..., ...}, ...]; idea sets belong into seed_ideas/',
         )
         return
-    ideas = contract.read_ideas(path).ideas
-    incomplete = False
-    for idea in ideas:
-        if missing := [key for key in IDEA_KEYS if key not in idea.model_fields_set]:
-            incomplete = True
-            yield failure(
-                f"seed_ideas.json: the idea {idea.Name} lacks {', '.join(missing)}",
-                "give each idea all six keys; the three ratings are whole numbers from 1 to 10",
-            )
-    if not incomplete:
-        yield ok(f"seed_ideas.json holds {len(ideas)} ideas")
+    found = [each for number, idea in enumerate(value, 1) for each in _of_idea(number, idea)]
+    yield from found
+    ideas = read_ideas(path)
+    for line in ideas.left_out:
+        yield warning(f"seed_ideas.json: {line}", "mend it; the other ideas can be swept")
+    if ideas.mends and not found:
+        yield warning(f"seed_ideas.json is mended when it is read: {ideas.mends[0]}", mend)
+    if not found and not ideas.mends and not ideas.left_out:
+        yield ok(f"seed_ideas.json holds {len(ideas.ideas)} ideas")
+
+
+def _of_idea(number: int, idea: Any) -> Iterator[Finding]:
+    """What The AI Scientist would stumble over in one idea."""
+    keys = set(idea) if isinstance(idea, dict) else set()
+    name = f"the idea {idea['Name']}" if "Name" in keys else f"idea {number}"
+    if missing := [key for key in NEEDED_KEYS if key not in keys]:
+        yield failure(
+            f"seed_ideas.json: {name} lacks {', '.join(missing)}",
+            "The AI Scientist looks them up when it begins an idea, and ends there",
+        )
+    if missing := [key for key in RATING_KEYS if key not in keys]:
+        yield warning(
+            f"seed_ideas.json: {name} lacks {', '.join(missing)}",
+            "give each idea all six keys; the three ratings are whole numbers from 1 to 10",
+        )
+    if "Name" in keys and not re.fullmatch(contract.NAME, str(idea["Name"])):
+        yield warning(
+            f"seed_ideas.json: {name} has a Name that is more than letters, digits and _",
+            "The AI Scientist makes it part of a path; here its folder is called otherwise",
+        )
 
 
 def baseline(subject: Subject) -> Iterator[Finding]:

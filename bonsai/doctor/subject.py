@@ -14,7 +14,7 @@ from bonsai.base import BonsaiError, plain_text
 from bonsai.evaluation import Machine, Scores, run_experiment, this_machine
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
-from bonsai.templates import Template, contract
+from bonsai.templates import Template, contract, read_ideas
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run
@@ -103,7 +103,7 @@ class Subject:
     def ideas(self) -> list[contract.Idea] | None:
         """The seed ideas; None if they cannot be read."""
         try:
-            return contract.read_ideas(self.folder / "seed_ideas.json").ideas
+            return read_ideas(self.folder / "seed_ideas.json").ideas
         except BonsaiError:
             return None
 

@@ -46,7 +46,7 @@ from bonsai.models import (
     describe_cost,
 )
 from bonsai.sweep import Texts, prompts
-from bonsai.templates import Idea, Template, contract
+from bonsai.templates import Idea, IdeaSet, Template, contract, idea_files
 
 DONE = "I am done"
 TEMPERATURE = 0.75  # as The AI Scientist has it
@@ -97,10 +97,7 @@ class Proposals:
     def accept(self, idea: Idea) -> None:
         """Add an idea, and have it on the disk before returning."""
         self.accepted.append(idea)
-        listed = [each.model_dump(exclude_none=True) for each in self.accepted]
-        text = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
-        # A lone surrogate is legal in JSON and in no file.
-        write_atomically(self.out, text.encode("utf-8", "replace").decode())
+        write_atomically(self.out, IdeaSet(self.accepted).text())
 
     def report(self) -> list[str]:
         """The end of the command, as lines: counts, reasons, cost."""
@@ -281,7 +278,7 @@ class _Proposer:
                     idea = idea.model_copy(update={"Literature": self.found[number]})
                 self.proposals.accept(idea)
                 self.known.add([idea], "just proposed")
-                self.say(f"accepted {idea.Name}: {idea.Title}")
+                self.say(f"accepted {idea.called}: {idea.Title}")
         return bool(self.usable)
 
     def _converse(self) -> None:
@@ -356,16 +353,16 @@ class _Proposer:
         if not isinstance(value, dict):
             raise Unusable(f"An idea must be a JSON object, and not {json.dumps(value)[:60]}.")
         value.pop("Literature", None)  # that is ours to write
-        name = str(value.get("Name", "a reply"))[:60]
+        name = idea_files.name_of(value) or "a reply"
         try:
-            idea = contract.check(Idea, value, "the idea")
+            idea, mends = idea_files.mend_idea(value, guess=False)
             if idea.Claims is not None:
                 contract.check(contract.Claims, list(idea.Claims), "Claims")
                 claims.complete(idea.Claims, self.template)
         except BonsaiError as error:
             raise Unusable(f"{error}.", name) from error
         known = [*self.known.ideas, *beside]
-        if name in {other.Name for other in known}:
+        if idea.Name in {other.Name for other in known}:
             raise Unusable("Its Name is taken by an idea that exists.", name)
         match = novelty.nearest(idea, known, self.background)
         if match is not None and match[1] >= novelty.THRESHOLD:
@@ -377,6 +374,8 @@ class _Proposer:
                 f"{likeness:.2f}, and {novelty.THRESHOLD} is too much.",
                 name,
             )
+        for mend in mends:
+            self.say(f"mended {idea.called}: {mend}")
         return idea
 
 
@@ -397,9 +396,9 @@ def extract(text: str) -> tuple[list[Any], str]:
         Unusable: there is none, or what stands after it cannot be read, with its place.
     """
     pieces = find_json(text)
-    read = [(_ideas_in(piece.value), number) for number, piece in enumerate(pieces)]
+    read = [(_proposed(piece.value), number) for number, piece in enumerate(pieces)]
     ideas = [(values, number) for values, number in read if any(map(_is_object, values))]
-    named = [each for each in ideas if any(_is_object(one) and "Name" in one for one in each[0])]
+    named = [each for each in ideas if any(idea_files.name_of(one) for one in each[0])]
     values, last = (named or ideas or [([], -1)])[-1]
     for piece in pieces[last + 1 :]:
         if piece.fault:
@@ -415,18 +414,9 @@ def extract(text: str) -> tuple[list[Any], str]:
     return values, ", ".join(others)
 
 
-def _ideas_in(value: Any) -> list[Any]:
-    """The ideas that a JSON value holds, which may be in a list, or in an object around them."""
-    if isinstance(value, list):
-        inner = [_ideas_in(each) if _is_object(each) else [each] for each in value]
-        return [idea for ideas in inner for idea in ideas]
-    if not isinstance(value, dict):
-        return []
-    lower = {str(key).lower(): inner for key, inner in value.items()}
-    for key in ("idea", "ideas"):
-        if "name" not in lower and isinstance(lower.get(key), dict | list):
-            return _ideas_in(lower[key])
-    return [value]
+def _proposed(value: Any) -> list[Any]:
+    """The ideas that a JSON value of a reply holds."""
+    return idea_files.entries(value) if isinstance(value, list | dict) else []
 
 
 def _is_object(value: Any) -> bool:
@@ -435,7 +425,7 @@ def _is_object(value: Any) -> bool:
 
 def _name(value: Any) -> str:
     """What a JSON value is called, to people."""
-    names = [str(one["Name"]) for one in _ideas_in(value) if _is_object(one) and "Name" in one]
+    names = [name for one in idea_files.entries(value) if (name := idea_files.name_of(one))]
     return ", ".join(names) or json.dumps(value)[:40]
 
 

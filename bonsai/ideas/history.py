@@ -12,7 +12,7 @@ from bonsai.base import BonsaiError
 from bonsai.evaluation import Scores
 from bonsai.kit.data import data_folder
 from bonsai.report import IdeaSummary, summarise
-from bonsai.templates import HOME, Idea, Template, contract, templates_folder
+from bonsai.templates import HOME, Idea, Template, contract, read_ideas, templates_folder
 
 RESULTS = Path("results")
 
@@ -55,7 +55,9 @@ class IdeaHistory:
     def add_file(self, path: Path) -> None:
         """Take up the ideas of a file; one that cannot be read is a warning."""
         try:
-            self.add(contract.read_ideas(path).ideas, str(path))
+            found = read_ideas(path)
+            self.add(found.ideas, str(path))
+            self.warnings += [f"{path}: {each}" for each in found.left_out]
         except BonsaiError as error:
             self.warnings.append(f"{error}; left out")
 

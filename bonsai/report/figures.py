@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bonsai.base import NO_STEP, Entry
 from bonsai.kit import plotting
-from bonsai.report.summary import SweepSummary, TemplateSummary, most_telling
+from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary, most_telling
 from bonsai.settings import REPORT
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FOLDER = Path(REPORT, "figures")  # in the results folder
 MAX_ROWS = 30  # ideas in one figure; of more, those are drawn that say most
 MAX_NAMED = 12  # runs that are named in one figure
+LETTERS_IN_FONT = 0x500  # of Latin, Greek and Cyrillic all are in every font that may be used
 COLOURS = {
     "supported": "#009E73",
     "refuted": "#D55E00",
@@ -79,7 +80,7 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
             f"{comparison.mean:+.2f}  {idea.word}", (1.01, y), xycoords=("axes fraction", "data"),
             va="center", color=colour, fontsize=10.5, annotation_clip=False,
         )  # fmt: skip
-    axis.set_yticks(range(len(ideas)), [idea.idea.Name for idea in ideas])
+    axis.set_yticks(range(len(ideas)), [_label(idea) for idea in ideas])
     axis.set_ylim(-0.6, len(ideas) - 0.4)
     axis.grid(axis="y", visible=False)
     way = "" if template.better is None else f" ({template.better} is better)"
@@ -125,7 +126,7 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
                 seconds, mean = _cost(template, entry)
                 _point(axis, mean, idea.runs[name].stderrs[template.primary], seconds, colour)
                 number = name.removeprefix("run_")
-                ends.append((seconds, mean, f"{idea.idea.Name} {number}", colour))
+                ends.append((seconds, mean, f"{_label(idea)} {number}", colour))
     axis.set_xlabel("time of the whole run, all seeds, in seconds")
     axis.set_ylabel(f"{template.primary}" + (f", {template.unit}" if template.unit else ""))
     seeds = len(baseline.seeds)
@@ -142,6 +143,13 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
     return _save(figure, sweep, f"{template.template.name}_cost")
 
 
+def _label(idea: IdeaSummary) -> str:
+    """An idea's name as a figure can show it: in its font, and without taking $ for mathematics."""
+    name = idea.idea.called
+    in_font = all(ord(letter) < LETTERS_IN_FONT for letter in name)
+    return name.replace("$", r"\$") if in_font else idea.idea.Name
+
+
 def draw_timeline(sweep: SweepSummary) -> Path:
     """When each idea was worked on, and what happened then."""
     from matplotlib import pyplot
@@ -151,7 +159,7 @@ def draw_timeline(sweep: SweepSummary) -> Path:
     for template in sweep.templates:
         several = f"{template.template.name}/" if len(sweep.templates) > 1 else ""
         rows.append((several + "(baseline)", template.entries))
-        rows += [(several + idea.idea.Name, idea.entries) for idea in template.ideas]
+        rows += [(several + _label(idea), idea.entries) for idea in template.ideas]
     hidden = len(rows) - MAX_ROWS
     if hidden > 0:  # those that were worked on last, in their own order
         ends = sorted((entries[-1].time for _, entries in rows if entries), reverse=True)[:MAX_ROWS]

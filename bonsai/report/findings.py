@@ -91,7 +91,7 @@ def _selection(template: TemplateReport, summary: TemplateSummary) -> list[Findi
     runs = sum(len(idea.runs) for idea in template.ideas)
     measured = words.signed(selected.measured, template.digits)
     kept = words.signed(selected.expected, template.digits)
-    idea = next(each for each in template.ideas if each.name == best.idea.Name)
+    idea = next(each for each in template.ideas if each.folder == best.idea.Name)
     gained = "gained" if selected.measured > 0 else "did not gain either:"
     return [
         Finding(

@@ -51,7 +51,7 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         tokens=sweep.spending.tokens,
         usd=sweep.spending.usd,
         unpriced=sweep.spending.unpriced,
-        failures=_failures(sweep.entries)[-MAX_FAILURES:],
+        failures=_failures(sweep.entries, _names(sweep))[-MAX_FAILURES:],
         failure_kinds=dict(sweep.failures.most_common()),
     )
     for template, summary in zip(templates, sweep.templates, strict=True):
@@ -148,7 +148,8 @@ def _idea(
     begun = bool(idea.entries)
     lines = [entry.line for entry in idea.entries if entry.line]
     return IdeaReport(
-        name=idea.idea.Name,
+        name=idea.idea.called,
+        folder=idea.idea.Name,
         title=idea.idea.Title,
         experiment=idea.idea.Experiment,
         page=page_of(name, idea.idea.Name),
@@ -160,7 +161,7 @@ def _idea(
         fresh=fresh,
         best_run=idea.best_run,
         seeming=_seeming(template, idea),
-        failures=_failures(idea.entries),
+        failures=_failures(idea.entries, {(name, idea.idea.Name): idea.idea.called}),
         run_seconds=idea.run_seconds,
         seconds=idea.spending.seconds,
         tokens=idea.spending.tokens,
@@ -255,11 +256,18 @@ def _files(results: Path, folder: str, run: str) -> list[Source]:
     return [Source(file=path.relative_to(results).as_posix()) for path in named or found]
 
 
-def _failures(entries: list[Entry]) -> list[Failure]:
+def _names(sweep: SweepSummary) -> dict[tuple[str, str], str]:
+    """How people know the idea of a template and a folder."""
+    return {
+        (template.template.name, idea.idea.Name): idea.idea.called for template, idea in sweep.ideas
+    }
+
+
+def _failures(entries: list[Entry], names: dict[tuple[str, str], str]) -> list[Failure]:
     return [
         Failure(
             template=entry.template,
-            idea=entry.idea,
+            idea=names.get((entry.template, entry.idea), entry.idea),
             step=entry.step,
             kind=str(entry.data.get("kind", entry.step)),
             message=entry.message,

@@ -55,14 +55,15 @@ def tabulate(report: Report) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(
         ["template", "idea", "verdict", "difference", "low", "high", "p_holm", "best_run", "runs",
-         "tries_failed", "run_seconds", "tokens", "cost_usd"]
+         "tries_failed", "run_seconds", "tokens", "cost_usd", "folder"]
     )  # fmt: skip
     for template, idea in report.ideas:
         found = idea.main.verdict.comparison
         numbers = (found.mean, found.low, found.high) if found else (None, None, None)
         table.writerow(
             [template.name, idea.name, idea.word, *numbers, idea.main.verdict.p, idea.best_run,
-             len(idea.runs), len(idea.failures), round(idea.run_seconds, 1), idea.tokens, idea.usd]
+             len(idea.runs), len(idea.failures), round(idea.run_seconds, 1), idea.tokens, idea.usd,
+             idea.folder]
         )  # fmt: skip
     return text.getvalue()
 

@@ -101,7 +101,8 @@ class IdeaReport(BaseModel):
     """One idea.
 
     Attributes:
-        name: its name.
+        name: its name, as it was written.
+        folder: the name of its folder.
         title: its title.
         experiment: what was to be done.
         page: its page in the report's folder.
@@ -123,6 +124,7 @@ class IdeaReport(BaseModel):
     """
 
     name: str
+    folder: str
     title: str
     experiment: str
     page: str

@@ -144,7 +144,7 @@ def _record(
         ended=entry.time,
         params={
             "template": name,
-            "idea": idea.idea.Name if idea else "",
+            "idea": idea.idea.called if idea else "",
             "run": run,
             "seeds": ",".join(map(str, scores.seeds)),
             "dataset": scores.dataset,

@@ -18,7 +18,9 @@ class Observer(AbstractContextManager[object], Protocol):
 
     done_before: int
 
-    def add(self, template: str, idea: str, primary: str, better: str | None) -> None:
+    def add(
+        self, template: str, idea: str, primary: str, better: str | None, called: str = ""
+    ) -> None:
         """An idea will be worked on (the empty idea: the baseline).
 
         Args:
@@ -26,6 +28,7 @@ class Observer(AbstractContextManager[object], Protocol):
             idea: its name.
             primary: the metric that it is judged by.
             better: "higher" or "lower"; None: neither.
+            called: its name as people know it; empty: as its folder.
         """
 
     def recall(self, entries: Iterable[Entry]) -> None:

@@ -111,8 +111,10 @@ class Sweep:
             left = [idea for idea in ideas if not self._ended(template, idea.Name)]
             templates.append((template, left))
             metric = template.scorer.metrics[template.scorer.primary]
-            for name in (BASELINE, *(idea.Name for idea in left)):
-                self.observer.add(template.name, name, template.scorer.primary, metric.better)
+            for name, called in ((BASELINE, ""), *((idea.Name, idea.called) for idea in left)):
+                self.observer.add(
+                    template.name, name, template.scorer.primary, metric.better, called
+                )
             self.observer.done_before += len(ideas) - len(left)
         if entries:
             self.observer.recall(entries)

@@ -1,11 +1,13 @@
 """Template folders: where they are, what they hold, the shapes of their files, and new ones.
 
 `contract` has a shape for every file that crosses a border, and reads each with errors that are
-sentences; `new` writes a template to start from.
+sentences; `idea_files` reads ideas in whatever shape they come; `new` writes a template to start
+from.
 """
 
-from bonsai.templates import contract, new
-from bonsai.templates.contract import Claim, Claims, History, Idea, Limits, read_ideas
+from bonsai.templates import contract, idea_files, new
+from bonsai.templates.contract import Claim, Claims, History, Idea, Limits
+from bonsai.templates.idea_files import IdeaSet, read_ideas
 from bonsai.templates.template import (
     EDITABLE,
     HOME,
@@ -23,10 +25,12 @@ __all__ = [
     "Claims",
     "History",
     "Idea",
+    "IdeaSet",
     "Limits",
     "Template",
     "contract",
     "find_templates",
+    "idea_files",
     "new",
     "read_ideas",
     "templates_folder",

@@ -7,7 +7,6 @@ template works there and here alike. Reading one goes through `read`, whose erro
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +17,10 @@ from bonsai.base import BonsaiError, untrusted
 Rating = Annotated[int, Field(ge=1, le=10)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+MOST_NAME = 60  # characters of a folder's name
+NAME = rf"[a-z0-9_]{{1,{MOST_NAME}}}"  # that of an idea
+AS_WRITTEN = "_as_written"  # ends the key of what a file said where something else is taken
+MOST_SHOWN = 80  # characters of a name that people see
 MOST_CLAIMS = 3  # that an idea can make, beside the one on the primary metric
 MAX_JSON_BYTES = 20_000_000  # nothing larger is parsed: a run must not be able to fill our memory
 
@@ -45,11 +48,15 @@ class Claims(RootModel[Annotated[list[Claim], Field(max_length=MOST_CLAIMS)]]):
 
 
 class Idea(BaseModel):
-    """One idea, as The AI Scientist writes it; keys that we do not know are kept."""
+    """One idea, as The AI Scientist writes it; keys that we do not know are kept.
+
+    `idea_files` makes one of whatever people and models write.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    Name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]  # becomes a folder's name
+    Name: Annotated[str, Field(pattern=f"^{NAME}$")]  # its folder's name
+    Name_as_written: str | None = None  # None: as its folder
     Title: Annotated[str, Field(min_length=1)]
     Experiment: Annotated[str, Field(min_length=1)]
     Interestingness: Rating = 5
@@ -59,19 +66,12 @@ class Idea(BaseModel):
         None  # None: the agent makes them, before its first edit
     )
 
-
-class IdeaSet(BaseModel):
-    """Ideas that suit several templates: a file of `seed_ideas/`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    about: str = ""
-    templates: list[str] = ["*"]  # names, or "*" for any
-    ideas: Annotated[list[Idea], Field(min_length=1)]
-
-    def suits(self, template: str) -> bool:
-        """Whether the ideas are meant for the template of that name."""
-        return "*" in self.templates or template in self.templates
+    @property
+    def called(self) -> str:
+        """The name that people see: as it was written, in one line without control characters."""
+        name = " ".join((self.Name_as_written or self.Name).split())
+        name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+        return (name if len(name) <= MOST_SHOWN else name[: MOST_SHOWN - 1] + "…") or self.Name
 
 
 class Limits(BaseModel):
@@ -154,22 +154,6 @@ def check(shape: type[Shape], value: Any, where: str) -> Shape:
         return shape.model_validate(value)
     except ValidationError as error:
         raise BonsaiError(f"{where}: {_explain(error)}") from error
-
-
-def read_ideas(path: Path) -> IdeaSet:
-    """Read ideas: a JSON list (The AI Scientist's form) or an idea set.
-
-    Raises:
-        BonsaiError: as in `read`, or two ideas share a name.
-    """
-    value = read_json(path)
-    if isinstance(value, list):
-        value = {"ideas": value}
-    ideas = check(IdeaSet, value, str(path))
-    counts = Counter(idea.Name for idea in ideas.ideas)
-    if twice := sorted(name for name, count in counts.items() if count > 1):
-        raise BonsaiError(f"{path}: two ideas are called {', '.join(twice)}; names must differ")
-    return ideas
 
 
 def _explain(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ from bonsai.base import BonsaiError
 
 if TYPE_CHECKING:
     from bonsai.kit.scoring import Scorer
-from bonsai.templates import contract
+from bonsai.templates import contract, idea_files
 
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
 # What stays behind when a template is copied: results, recordings, and what machines leave.
@@ -41,9 +41,14 @@ class Template:
         return contract.read(contract.Prompt, self.folder / "prompt.json")
 
     @cached_property
+    def seed_ideas(self) -> idea_files.IdeaSet:
+        """What its `seed_ideas.json` holds."""
+        return idea_files.read_ideas(self.folder / "seed_ideas.json")
+
+    @property
     def ideas(self) -> list[contract.Idea]:
         """Its seed ideas."""
-        return contract.read_ideas(self.folder / "seed_ideas.json").ideas
+        return self.seed_ideas.ideas
 
     @cached_property
     def scorer(self) -> Scorer:

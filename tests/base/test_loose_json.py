@@ -193,3 +193,31 @@ def test_a_json_repair_that_is_not_there_is_no_fault_of_the_text(
     monkeypatch.setattr(loose_json, "MEND", "import a_package_that_is_not_there")
     with pytest.raises(BonsaiError, match=r"json-repair, which reads .* failed: ModuleNotFound"):
         find_json("{'a': 1}")
+
+
+@pytest.mark.parametrize(
+    ("text", "mends"),
+    [
+        ('[{"a": 1}]', ()),
+        ('so: {"a": 1,}', ("line 1, column 13: there is a comma too many; `}` stands there",)),
+        (r'{"a": "\(x\)"}', ("backslashes that were not escaped, as of LaTeX, are kept",)),
+    ],
+)
+def test_what_was_mended_is_told(text: str, mends: tuple[str, ...]) -> None:
+    (piece,) = find_json(text)
+    assert piece.mends == mends
+    start, end = piece.span
+    assert text[start:end] == text.removeprefix("so: ")
+
+
+def test_what_begins_a_line_beside_a_fault_is_read() -> None:
+    """A quotation mark too many turns what is within texts and what is not around."""
+    text = '[\n  {"n": 1},\n  {"n": 2", "in": {"n": 3}},\n  {"n": 4},\n  {"n": "5"}\n]'
+    pieces = find_json(text)
+    assert [piece.value for piece in pieces] == [{"n": 1}, None, {"n": 4}, {"n": "5"}]
+
+
+def test_of_a_long_text_as_much_is_looked_at_as_is_asked_for() -> None:
+    text = json.dumps([{"n": "x" * 60_000}, {"n": 2}])
+    assert find_json(text, 100_000)[0].value == json.loads(text)
+    assert find_json(text)[0].value == {"n": 2}

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bonsai.cli import app
+from bonsai.cli import app, arguments
+from bonsai.templates import Idea, Template
 from tests import sweeps
 
-COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "resume", "report", "plot")
+COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "ideas check", "resume",
+            "report", "plot")  # fmt: skip
 
 
 def _bonsai(*arguments: str) -> Result:
@@ -29,7 +31,7 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_has_an_example(command: str) -> None:
-    done = _bonsai(command, "--help")
+    done = _bonsai(*command.split(), "--help")
     assert done.exit_code == 0
     assert f"bonsai {command}" in done.output
 
@@ -94,12 +96,13 @@ def test_a_wrong_input_ends_with_a_sentence(
 @pytest.mark.parametrize(
     ("ideas", "sentence"),
     [
-        ([IDEA, IDEA], "two ideas are called a"),
-        ([{**IDEA, "Name": "../escape"}], "0.Name: string should match pattern"),
-        ([{**IDEA, "Novelty": 11}], "0.Novelty: input should be less than or equal to 10"),
-        ([{"Name": "a"}], "0.Title: field required"),
-        ({"ideas": []}, "ideas: list should have at least 1 item"),
-        ("text", "input should be a valid dictionary"),
+        ([{"Name": "a", "Title": "A"}], "idea 1 (a) is left out: it has no Experiment"),
+        ([{"Experiment": "Do it."}], "it has neither a Name nor a Title"),
+        ([{**IDEA, "Claims": [{"metric": "m"}]}], "Claims.0.direction: field required"),
+        ({"ideas": []}, "it holds no idea: the list is empty"),
+        ([], "it holds no idea: the list is empty"),
+        ([1, None], "idea 1 is left out: an idea is an object with Name, Title and Experiment"),
+        ("text", "it is not JSON"),
     ],
 )
 def test_a_faulty_file_of_ideas_is_explained(
@@ -110,6 +113,90 @@ def test_a_faulty_file_of_ideas_is_explained(
     assert done.exit_code == 2
     assert str(ideas_file) in done.stderr
     assert sentence in done.stderr
+
+
+def _chosen(*wanted: str) -> tuple[list[Idea], list[str]]:
+    said: list[str] = []
+    toy = [Template(sweeps.TOY)]
+    chosen = arguments.choose_ideas(toy, list(wanted), live=True, named=True, say=said.append)
+    return chosen[0][1], said
+
+
+def test_one_bad_idea_costs_itself_alone(ideas_file: Path) -> None:
+    speed = [{"metric": "speed", "direction": "higher"}]
+    told = [IDEA, {"Name": "b", "Title": "B"}, {**IDEA, "Name": "c", "Claims": speed}]
+    ideas_file.write_text(json.dumps(told))
+    ideas, said = _chosen(str(ideas_file))
+    assert [idea.Name for idea in ideas] == ["a"]
+    assert f"{ideas_file}: idea 2 (b) is left out: it has no Experiment" in said[0]
+    assert said[-1].startswith("left out: toy/c: 'speed' is no metric")
+
+
+def test_a_bad_seed_idea_is_told_and_the_others_are_tried(tmp_path: Path) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    (toy / "seed_ideas.json").write_text(json.dumps([{"Name": "b", "Title": "B"}, IDEA]))
+    said: list[str] = []
+    (chosen,) = arguments.choose_ideas([Template(toy)], [], live=True, named=True, say=said.append)
+    assert [idea.Name for idea in chosen[1]] == ["a"]
+    assert said == ["toy: idea 1 (b) is left out: it has no Experiment, so there is nothing to try"]
+
+
+def test_a_file_of_ideas_may_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "from, a chat"
+    path.write_text(f"Here it is:\n\n```json\n{json.dumps(IDEA)}\n```\n")
+    ideas, said = _chosen(str(path))
+    assert [idea.Name for idea in ideas] == ["a"]
+    assert f"{path}: mended: prose and a fence around the JSON left out" in said
+
+
+def test_an_idea_of_two_files_is_tried_once_and_another_of_its_name_too(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.json" for number in range(3)]
+    for path, told in zip(files, ("Do it.", "Do it.", "Do that."), strict=True):
+        path.write_text(json.dumps([{**IDEA, "Experiment": told}]))
+    ideas, said = _chosen(*map(str, files))
+    assert [(idea.Name, idea.Experiment) for idea in ideas] == [
+        ("a", "Do it."),
+        ("a_2", "Do that."),
+    ]
+    assert [line for line in said if "toy: mended" in line] == [
+        "toy: mended: a: stands twice with the same text; one is kept",
+        "toy: mended: a: another idea has that name; this one is called a_2",
+    ]
+
+
+@pytest.mark.parametrize("name", ["Prune, then: grow", "prune_then_grow"])
+def test_a_seed_idea_goes_by_its_name_as_written_and_by_its_folders(
+    name: str, tmp_path: Path
+) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    told = {**IDEA, "Name": "Prune, then: grow"}
+    (toy / "seed_ideas.json").write_text(json.dumps([IDEA, told]))
+    chosen = arguments.choose_ideas([Template(toy)], [name], live=True, named=True)
+    assert [idea.called for idea in chosen[0][1]] == ["Prune, then: grow"]
+    assert "Prune, then: grow" in _bonsai("list", str(toy), "--ideas").output
+
+
+def test_ideas_check_tells_each_mend_and_writes_a_file_without_any(tmp_path: Path) -> None:
+    source, out = tmp_path / "source.txt", tmp_path / "out.json"
+    told = [{**IDEA, "Name": "AB-MCTS", "Novelty": "8/10"}, 7]
+    source.write_text(json.dumps(told))
+    done = _bonsai("ideas", "check", str(source), "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        f"{source}: 1 idea",
+        "  AB-MCTS: A",
+        "mended: AB-MCTS: its folder is called ab_mcts",
+        'mended: AB-MCTS: its Novelty "8/10" is 8',
+        "mended: AB-MCTS: it has no Interestingness or Feasibility; 5 is taken",
+        "idea 2 is left out: an idea is an object with Name, Title and Experiment, and not 7",
+        str(out),
+    ]
+    again = _bonsai("ideas", "check", str(out))
+    assert again.stdout.splitlines() == [f"{out}: 1 idea", "  AB-MCTS: A", "nothing to mend"]
+    assert json.loads(out.read_text())[0]["Name"] == "ab_mcts"
+    before = out.read_text()
+    assert "is there already" in _bonsai("ideas", "check", str(source), "--out", str(out)).stderr
+    assert out.read_text() == before
 
 
 def test_an_idea_that_claims_what_cannot_be_judged_is_named(ideas_file: Path) -> None:

@@ -27,7 +27,7 @@ from bonsai.ideas.literature import Literature
 from bonsai.models.budget import Budget
 from bonsai.models.provider import LiveModel
 from bonsai.settings import Assignment, Settings
-from bonsai.templates.contract import Idea, read_ideas
+from bonsai.templates import Idea, read_ideas
 from bonsai.templates.template import Template
 from tests import sweeps
 from tests.fake_model import HANGS, Fails, FakeModel, Says, Step
@@ -86,7 +86,7 @@ def test_the_command_writes_a_file_that_run_takes(tmp_path: Path) -> None:
         1
     ]
     model = FakeModel(
-        _says("Bad Name"),
+        _says("bad_rating", Novelty="high"),
         _says("mirrored_digits"),
         _says("mirrored_digits", ideas.DONE, Novelty=7, Extra="kept"),
         _says("told_again", Title=again["Title"], Experiment=again["Experiment"][:400]),
@@ -104,7 +104,7 @@ def test_the_command_writes_a_file_that_run_takes(tmp_path: Path) -> None:
     listed = json.loads(out.read_text())
     assert isinstance(listed, list), "as The AI Scientist has it"
     assert "4 proposed, 2 accepted, 2 rejected; 5,500 tokens, price unknown" in done.stdout
-    assert "rejected Bad Name: the idea: Name: string should match pattern" in done.stdout
+    assert "rejected bad_rating: the idea: Novelty: input should be a valid integer" in done.stdout
     assert "rejected told_again: It is too much like selection_of_seeds" in done.stdout
     url = model.url
     assert done.stdout.endswith(
@@ -327,7 +327,6 @@ def test_a_reflection_that_spoils_an_idea_does_not_lose_it(tmp_path: Path) -> No
         (_says(Claims=[{**CLAIM, "smallest_effect": -1}]), "Claims.0.smallest_effect: input"),
         (_says(Claims=[{**CLAIM, "metric": "beauty"}]), "'beauty' is no metric; there are test_"),
         (_says(Claims=[CLAIM, CLAIM]), "two claims on test_accuracy against run_0"),
-        (_says("two\nlines"), "Name: string should match pattern"),
         (_says(Claims=[CLAIM] * 4), "list should have at most 3 items"),
     ],
 )
@@ -512,6 +511,28 @@ def test_each_of_several_ideas_is_accepted_or_rejected_on_its_own(
     assert [each.name for each in proposals.rejected] == ["centred_pixels"]
     assert "Novelty: input should be a valid integer" in str(proposals.rejected[0])
     assert len(read_ideas(tmp_path / "ideas.json").ideas) == 2
+
+
+def test_an_idea_in_the_shape_of_version_2_is_accepted(tmp_path: Path) -> None:
+    reply = (
+        '```json\n{"Name": "Coach & Class", "Title": "T", "Experiments": [{"Name": "Prototype", '
+        '"Description": "Mirror a few."}, {"Name": "Study", "Description": "Mirror all."},], '
+        '"Interestingness": "8/10"}\n```'
+    )
+    proposals, model = _ask(tmp_path, Says(reply))
+    assert len(model.bodies) == 1
+    accepted = read_ideas(tmp_path / "ideas.json").ideas[0]
+    assert (accepted.Name, accepted.called) == ("coach_class", "Coach & Class")
+    assert accepted.Experiment == "- Prototype: Mirror a few.\n- Study: Mirror all."
+    assert accepted.Interestingness == 8
+    assert len((accepted.model_extra or {})["Experiments"]) == 2
+    assert proposals.rejected == []
+
+
+def test_a_name_that_gives_the_folder_of_another_is_taken(tmp_path: Path) -> None:
+    proposals, model = _ask(tmp_path, _says("More Images"), _says("voting_committee"))
+    assert "Its Name is taken" in _last(model)
+    assert [idea.Name for idea in proposals.accepted] == ["voting_committee"]
 
 
 def test_ideas_of_one_reply_do_not_repeat_each_other(tmp_path: Path) -> None:

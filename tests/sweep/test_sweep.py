@@ -57,6 +57,32 @@ def test_a_real_improvement_is_supported_and_a_rename_is_not(summary: SweepSumma
     assert ideas["changes_nothing"].comparison.differences == [0.0] * 4
 
 
+def test_an_idea_is_shown_to_people_as_it_was_written(tmp_path: Path) -> None:
+    toy = sweeps.copy_of_toy(tmp_path)
+    told = json.loads((toy / "seed_ideas.json").read_text())
+    name, slug = "Größer: $n$ & mehr", "grosser_n_mehr"
+    next(idea for idea in told if idea["Name"] == "more_images")["Name"] = name
+    (toy / "seed_ideas.json").write_text(json.dumps(told))
+    (toy / "cassettes" / "more_images").rename(toy / "cassettes" / slug)
+    options = ("--ideas", name, "--max-runs", "1", "--confirm-seeds", "2")
+    done = sweeps.run("run", "toy", "--out", "res", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "res"
+    assert f"toy/{name} · run: " in done.stdout
+    assert sweeps.story(sweeps.entries(results, slug))[-1] == ("end", True)
+    assert (results / "toy" / slug / "workspace" / "run_1" / "final_info.json").is_file()
+    report = json.loads((results / "report" / "report.json").read_text())
+    (idea,) = report["templates"][0]["ideas"]
+    assert (idea["name"], idea["folder"]) == (name, slug)
+    assert f"| {name} |" in (results / "report" / "report.md").read_text()
+    assert "Größer: $n$ &amp; mehr</a>" in (results / "report" / "index.html").read_text()
+    assert (results / "report" / idea["page"]).is_file()
+    assert (results / "report" / "figures" / "toy_cost.png").is_file()
+    again = sweeps.run("resume", "res", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "going on: 1 of 1 ideas are done" in again.stdout
+
+
 def test_ideas_without_a_cassette_are_left_out_when_no_model_is_named(
     summary: SweepSummary,
 ) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bonsai.base.errors import BonsaiError
-from bonsai.templates.contract import Prompt, read, read_ideas
+from bonsai.templates import read_ideas
+from bonsai.templates.contract import Prompt, read
 from bonsai.templates.new import PLACEHOLDER, create
 from bonsai.templates.template import Template
 
