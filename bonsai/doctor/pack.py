@@ -361,7 +361,8 @@ def read_environment(run: Path) -> dict[str, Any]:
 def _load(subject: Subject) -> Scorer | str:
     """The scorer, or why there is none."""
     try:
-        return subject.template.scorer
+        scorer = subject.template.scorer
+        return scorer if isinstance(scorer, Scorer) else "there is none"
     except BonsaiError as error:
         return subject.relative(str(error))
     except Exception as error:  # a module may raise anything while it is imported

@@ -16,7 +16,7 @@ from bonsai.evaluation.runs import Measured
 from bonsai.evaluation.scores import Scores
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
-from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Template, contract
+from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Reported, Template, contract
 
 MORE = 1.5  # times the cost of the baseline; less may be the noise of a busy machine
 SIZES = ("parameters", "weights")  # metrics that tell how large a network is
@@ -51,6 +51,12 @@ def of_run(template: Template, data: str, run: Measured, baseline: Scores | None
         baseline: the baseline's scores; None if the run is the baseline.
     """
     scores = run.scores
+    if template.is_self_reported:
+        found = "No score.py measures it: the numbers are those that the program wrote."
+        return [
+            Check(name="score reproduced", passed=None, found=f"Self-reported. {found}"),
+            _seeds_used(scores, baseline),
+        ]
     return [
         Check(
             name="score reproduced",
@@ -125,10 +131,15 @@ def repeats(template: Template, before: Scores, again: Scores, device: str = "cp
         allowed = f"on {device} a seed does not decide everything"
     return Check(
         name="seeds obeyed",
-        passed=True if same else None if device != "cpu" else False,
+        passed=True if same else None if device != "cpu" or _is_free(template) else False,
         found=f"Seed {seed} gave {primary} {first:.6g}, and once more {second:.6g}; {allowed}.",
         numbers={"first": first, "second": second, "allowed": within},
     )
+
+
+def _is_free(template: Template) -> bool:
+    """Whether not even the untouched program gives the same numbers with the same seed."""
+    return isinstance(template.scorer, Reported) and template.scorer.seeding == "free"
 
 
 def cost(

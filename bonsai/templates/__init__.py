@@ -6,6 +6,14 @@ sentences; `new` writes a template to start from.
 
 from bonsai.templates import contract, new
 from bonsai.templates.contract import Claim, Claims, History, Idea, Limits, read_ideas
+from bonsai.templates.reported import (
+    SELF_REPORTED,
+    Option,
+    Reported,
+    Seeding,
+    Way,
+    offset,
+)
 from bonsai.templates.template import (
     EDITABLE,
     HOME,
@@ -19,15 +27,21 @@ __all__ = [
     "EDITABLE",
     "HOME",
     "LEFT_OUT",
+    "SELF_REPORTED",
     "Claim",
     "Claims",
     "History",
     "Idea",
     "Limits",
+    "Option",
+    "Reported",
+    "Seeding",
     "Template",
+    "Way",
     "contract",
     "find_templates",
     "new",
+    "offset",
     "read_ideas",
     "templates_folder",
 ]
