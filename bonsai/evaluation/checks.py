@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from bonsai.base import BonsaiError, listing, untrusted
 from bonsai.evaluation import claims as claims_module
+from bonsai.evaluation import reporting_code
 from bonsai.evaluation.runs import Measured
 from bonsai.evaluation.scores import Scores
 from bonsai.kit import data as kit_data
@@ -69,6 +70,32 @@ def of_run(template: Template, data: str, run: Measured, baseline: Scores | None
         _data_unchanged(template, data, run),
         _trained_on_test(scores),
     ]
+
+
+def reporting(template: Template, experiment: bytes) -> list[Check]:
+    """What is looked at in the code of a run whose scores the program itself reports.
+
+    Args:
+        template: its template; one with a `score.py` needs none of this.
+        experiment: `experiment.py` of the run, byte for byte.
+    """
+    if not template.is_self_reported:
+        return []
+    metrics = list(template.scorer.metrics)
+    other = reporting_code.changed(
+        (template.folder / "experiment.py").read_bytes(), experiment, metrics
+    )
+    known = reporting_code.constants((template.folder / "experiment.py").read_bytes(), metrics)
+    fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]
+    told = f"Other than in the template: {other[0][:200]}" if other else "As in the template."
+    return [
+        Check(name="code that reports the metrics unchanged", passed=not other, found=told),
+        Check(
+            name="results are no constants", passed=not fixed,
+            found=f"Set to a fixed number: {listing(fixed)}." if fixed
+            else "No metric is set to a fixed number.",
+        ),
+    ]  # fmt: skip
 
 
 def merged(found: Sequence[Check]) -> list[Check]:

@@ -132,7 +132,8 @@ def score(how: Reported, run: Path, seeds: Sequence[int]) -> Scores:
     return Scores(
         dataset=how.dataset, means=summary["means"], stderrs=summary["stderrs"],
         per_seed=summary["final_info_dict"], seeds=list(seeds),
-        seeds_differ=len(found) == 1 or any(not same(found[0], each) for each in found[1:]),
+        seeds_differ=(len(found) == 1 and how.seeding != "none")
+        or any(not same(found[0], each) for each in found[1:]),
     )  # fmt: skip
 
 

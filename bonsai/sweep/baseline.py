@@ -35,7 +35,7 @@ from bonsai.execution.executors import visible_gpus
 from bonsai.kit.data import data_folder
 from bonsai.settings import Settings
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates import LEFT_OUT, Template
+from bonsai.templates import LEFT_OUT, SELF_REPORTED, Template
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class BaselineLoop:
         data = measured.record()
         if self.template.reported is not None:
             data |= {"reported": self.template.reported.model_dump()}
-            message += f"; self-reported; {self.template.reported.told_seeding}"
+            message += f"; {self.template.reported.told_seeding}"
         return Result(True, message, data)
 
     def _confirm(self, analysis: int) -> Result:
@@ -289,7 +289,8 @@ class BaselineLoop:
         primary = self.template.scorer.primary
         stderr = scores.stderrs[primary]
         spread = "" if stderr is None else f" ± {stderr:.2g}"
-        return f"{primary} {scores.means[primary]:.4g}{spread}"
+        own = f" ({SELF_REPORTED})" if self.template.is_self_reported else ""
+        return f"{primary} {scores.means[primary]:.4g}{spread}{own}"
 
 
 def _failed(error: RunFailed) -> Result:
