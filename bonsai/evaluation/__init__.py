@@ -10,6 +10,8 @@ from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
 from bonsai.evaluation.establishing import established
 from bonsai.evaluation.programs import TOOK
 from bonsai.evaluation.programs import score as self_reported_scores
+from bonsai.evaluation.reported import Reading
+from bonsai.evaluation.reported import read as read_reported
 from bonsai.evaluation.runs import (
     ERROR_CHARACTERS,
     Machine,
@@ -33,6 +35,7 @@ __all__ = [
     "Comparison",
     "Machine",
     "Measured",
+    "Reading",
     "RunFailed",
     "Scores",
     "Verdict",
@@ -44,6 +47,7 @@ __all__ = [
     "judged_on",
     "pictures",
     "primary_claim",
+    "read_reported",
     "run_experiment",
     "run_fresh_seeds",
     "score_run",
