@@ -11,7 +11,7 @@ from bonsai.base import BonsaiError, write_atomically
 from bonsai.evaluation import verdict
 from bonsai.execution import Mode
 from bonsai.models import WAIT_SECONDS, Budget
-from bonsai.templates import Idea, Template, contract
+from bonsai.templates import Idea, Reported, Template, contract
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
 REPORT = "report"  # the folder of the report in a results folder
@@ -27,6 +27,7 @@ class Assignment(BaseModel):
 
     template: str  # its folder
     ideas: list[Idea]
+    reported: Reported | None = None  # what stands in for a score.py, where there is none
 
 
 class Settings(BaseModel):
@@ -84,7 +85,9 @@ class Settings(BaseModel):
                     f"the template {item.template} is gone; put it back, or write its new place "
                     "into sweep.json in the results folder"
                 )
-        return [(Template(Path(item.template)), item.ideas) for item in self.assignments]
+        return [
+            (Template(Path(item.template), item.reported), item.ideas) for item in self.assignments
+        ]
 
     def save(self, results: Path) -> None:
         """Write `sweep.json`."""

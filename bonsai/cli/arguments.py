@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from bonsai.base import BonsaiError
 
 if TYPE_CHECKING:
-    from bonsai.templates import Idea, IdeaSet
+    from bonsai.execution import Mode
+    from bonsai.templates import Idea, IdeaSet, Template
 
 RESULTS = Path("results")
 MOST_TOLD = 8  # mends of a file of ideas that are told one by one when it is swept
@@ -109,6 +112,39 @@ def _tell(path: str, found: IdeaSet, say: Say) -> None:
         say(f"{path}: mended: {line}")
     if (more := len(found.mends) - MOST_TOLD) > 0:
         say(f"{path}: {more} more mended; `bonsai ideas check {path}` tells all")
+
+
+def establish(
+    templates: list[Template],
+    metric: str | None,
+    data_from: list[Path],
+    threads: int | None,
+    sandbox: Mode,
+    limits: dict[str, float],
+) -> list[Template]:
+    """The templates, those without `score.py` with what was found out by running them.
+
+    Raises:
+        BonsaiError: an option is given that none of them heeds, or one of them does not run.
+    """
+    from dataclasses import replace
+
+    from bonsai.evaluation import established, this_machine
+    from bonsai.execution import sandbox as walls
+
+    if not any(template.is_self_reported for template in templates):
+        for option, given in (("--metric", metric), ("--data-from", data_from)):
+            if given:
+                raise BonsaiError(f"{option} is for templates without score.py; none is named")
+        return templates
+    if missing := [path for path in data_from if not path.exists()]:
+        raise BonsaiError(f"--data-from {missing[0]}: it is not there")
+    machine = replace(this_machine(threads), walls=walls.choose(sandbox) is None, limits=limits)
+    places = [str(path.resolve()) for path in data_from]
+    return [
+        established(template, machine, metric=metric, data_from=places, say=typer.echo)
+        for template in templates
+    ]
 
 
 def results_folder(results: Path | None) -> Path:

@@ -140,6 +140,17 @@ def run(
     sandbox: Annotated[
         SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
     ] = SandboxMode.auto,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:lower|higher]",
+            help="What a template without score.py is judged by; default: its names tell.",
+        ),
+    ] = None,
+    data_from: Annotated[
+        list[Path] | None,
+        typer.Option(help="What such a template may read as well; may be repeated."),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
@@ -180,15 +191,22 @@ def run(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
             "give --budget-tokens or --idea-budget-tokens instead"
         )
+    found = arguments.establish(
+        find_templates(templates), metric, data_from or [], threads, sandbox.value,
+        arguments.parse_limits(limit or []),
+    )  # fmt: skip
     chosen = arguments.choose_ideas(
-        find_templates(templates),
+        found,
         ideas or [],
         live=model is not None,
         named=bool(templates),
         say=typer.echo,
     )
     settings = Settings(
-        assignments=[Assignment(template=str(item.folder), ideas=own) for item, own in chosen],
+        assignments=[
+            Assignment(template=str(item.folder), ideas=own, reported=item.reported)
+            for item, own in chosen
+        ],
         model=model, api_base=api_base, context_tokens=context_tokens,
         wait_for_model=WAIT_SECONDS if wait_for_model is None else wait_for_model,
         agent=agent.value, edit_format=edit_format.value,

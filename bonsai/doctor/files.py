@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bonsai.base import BonsaiError
+from bonsai.base import BonsaiError, listing
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
-from bonsai.doctor.subject import Subject
+from bonsai.doctor.subject import Subject, results_of_strangers
 from bonsai.templates import contract, read_ideas
 
 MAX_MEGABYTES = 20.0
@@ -122,6 +122,11 @@ def baseline(subject: Subject) -> Iterator[Finding]:
             "run_0/final_info.json is missing; The AI Scientist does not start without it",
             how_to_make_run_0(subject),
         )
+        return
+    if not subject.is_ours:  # The AI Scientist itself reads any shape of `means`
+        found = results_of_strangers(path)
+        left = f", and beside them {listing(found.left_out)}" if found.left_out else ""
+        yield ok(f"run_0/final_info.json holds {len(found.metrics)} numbers{left}")
         return
     info = contract.read(contract.FinalInfo, path).root
     counts = ", ".join(f"{len(entry.means)} means for {name}" for name, entry in info.items())

@@ -27,11 +27,12 @@ FILE_NAME = re.compile(r"[\w./-]+\.(?:py|txt|json)")
 
 
 def strangers(subject: Subject) -> Iterator[Finding]:
-    """What a template without score.py cannot do here."""
-    yield warning(
-        "there is no score.py, so this is a template for The AI Scientist alone: this runner "
-        "judges by scores that it computes itself, and cannot sweep it",
-        "write score.py and let experiment.py use bonsai.kit; `bonsai new NAME` shows how",
+    """What a template without score.py reaches here, and what the next level takes."""
+    yield note(
+        "there is no score.py; level: can be swept, self-reported, once it runs (`bonsai "
+        "run` judges by the numbers that the program writes itself)",
+        "to have them measured by the runner, write score.py and let experiment.py use bonsai.kit; "
+        "`bonsai new NAME` shows how",
     )
 
 
@@ -361,7 +362,8 @@ def read_environment(run: Path) -> dict[str, Any]:
 def _load(subject: Subject) -> Scorer | str:
     """The scorer, or why there is none."""
     try:
-        return subject.template.scorer
+        scorer = subject.template.scorer
+        return scorer if isinstance(scorer, Scorer) else "there is none"
     except BonsaiError as error:
         return subject.relative(str(error))
     except Exception as error:  # a module may raise anything while it is imported

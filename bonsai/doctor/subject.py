@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bonsai.base import BonsaiError, plain_text
-from bonsai.evaluation import Machine, Scores, run_experiment, this_machine
+from bonsai.evaluation import Machine, Reading, Scores, read_reported, run_experiment, this_machine
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
 from bonsai.templates import Template, contract, read_ideas
@@ -249,10 +249,24 @@ class Subject:
             problem = self.relative(f"{done.problem}\n{done.error or done.output}")
             return Trial(problem=f"the run {problem}")
         try:
-            contract.read(contract.FinalInfo, work / "run_0" / "final_info.json")
+            results_of_strangers(work / "run_0" / "final_info.json")
         except BonsaiError as error:
             return Trial(problem=f"the run ended with exit code 0, but {self.relative(str(error))}")
         return Trial(work / "run_0", None, done.seconds, done.error)
+
+
+def results_of_strangers(path: Path) -> Reading:
+    """The numbers in a `final_info.json`, of which The AI Scientist reads `means` under every key.
+
+    Raises:
+        BonsaiError: it holds no number, or a key without `means`.
+    """
+    value = contract.read_json(path)
+    found = read_reported(value, f"{path}")
+    for name, entry in value.items():
+        if not isinstance(entry, dict) or "means" not in entry:
+            raise BonsaiError(f"{path}: {name}.means: field required")
+    return found
 
 
 def _images(folder: Path) -> dict[str, tuple[int, int]]:

@@ -7,6 +7,11 @@ what else was looked at, `selection` how much of the best is luck.
 from bonsai.evaluation import checks, claims, pictures, selection, verdict
 from bonsai.evaluation.checks import Check
 from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
+from bonsai.evaluation.establishing import established
+from bonsai.evaluation.programs import TOOK
+from bonsai.evaluation.programs import score as self_reported_scores
+from bonsai.evaluation.reported import Reading
+from bonsai.evaluation.reported import read as read_reported
 from bonsai.evaluation.runs import (
     ERROR_CHARACTERS,
     Machine,
@@ -25,24 +30,29 @@ __all__ = [
     "BASELINE_RUN",
     "ERROR_CHARACTERS",
     "SCORING",
+    "TOOK",
     "Check",
     "Comparison",
     "Machine",
     "Measured",
+    "Reading",
     "RunFailed",
     "Scores",
     "Verdict",
     "Word",
     "checks",
     "claims",
+    "established",
     "joined",
     "judged_on",
     "pictures",
     "primary_claim",
+    "read_reported",
     "run_experiment",
     "run_fresh_seeds",
     "score_run",
     "selection",
+    "self_reported_scores",
     "this_machine",
     "verdict",
 ]

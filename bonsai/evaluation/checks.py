@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from bonsai.base import BonsaiError, listing, untrusted
 from bonsai.evaluation import claims as claims_module
+from bonsai.evaluation import reporting_code
 from bonsai.evaluation.runs import Measured
 from bonsai.evaluation.scores import Scores
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
-from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Template, contract
+from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Reported, Template, contract
 
 MORE = 1.5  # times the cost of the baseline; less may be the noise of a busy machine
 SIZES = ("parameters", "weights")  # metrics that tell how large a network is
@@ -51,6 +52,12 @@ def of_run(template: Template, data: str, run: Measured, baseline: Scores | None
         baseline: the baseline's scores; None if the run is the baseline.
     """
     scores = run.scores
+    if template.is_self_reported:
+        found = "No score.py measures it: the numbers are those that the program wrote."
+        return [
+            Check(name="score reproduced", passed=None, found=f"Self-reported. {found}"),
+            _seeds_used(scores, baseline),
+        ]
     return [
         Check(
             name="score reproduced",
@@ -63,6 +70,32 @@ def of_run(template: Template, data: str, run: Measured, baseline: Scores | None
         _data_unchanged(template, data, run),
         _trained_on_test(scores),
     ]
+
+
+def reporting(template: Template, experiment: bytes) -> list[Check]:
+    """What is looked at in the code of a run whose scores the program itself reports.
+
+    Args:
+        template: its template; one with a `score.py` needs none of this.
+        experiment: `experiment.py` of the run, byte for byte.
+    """
+    if not template.is_self_reported:
+        return []
+    metrics = list(template.scorer.metrics)
+    other = reporting_code.changed(
+        (template.folder / "experiment.py").read_bytes(), experiment, metrics
+    )
+    known = reporting_code.constants((template.folder / "experiment.py").read_bytes(), metrics)
+    fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]
+    told = f"Other than in the template: {other[0][:200]}" if other else "As in the template."
+    return [
+        Check(name="code that reports the metrics unchanged", passed=not other, found=told),
+        Check(
+            name="results are no constants", passed=not fixed,
+            found=f"Set to a fixed number: {listing(fixed)}." if fixed
+            else "No metric is set to a fixed number.",
+        ),
+    ]  # fmt: skip
 
 
 def merged(found: Sequence[Check]) -> list[Check]:
@@ -125,10 +158,15 @@ def repeats(template: Template, before: Scores, again: Scores, device: str = "cp
         allowed = f"on {device} a seed does not decide everything"
     return Check(
         name="seeds obeyed",
-        passed=True if same else None if device != "cpu" else False,
+        passed=True if same else None if device != "cpu" or _is_free(template) else False,
         found=f"Seed {seed} gave {primary} {first:.6g}, and once more {second:.6g}; {allowed}.",
         numbers={"first": first, "second": second, "allowed": within},
     )
+
+
+def _is_free(template: Template) -> bool:
+    """Whether not even the untouched program gives the same numbers with the same seed."""
+    return isinstance(template.scorer, Reported) and template.scorer.seeding == "free"
 
 
 def cost(

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from bonsai.base import BonsaiError, untrusted
+from bonsai.evaluation import programs
 from bonsai.evaluation.scores import Scores
 from bonsai.evaluation.scoring import SCORING
-from bonsai.execution import Execution, Program, cores, sandbox
+from bonsai.execution import Execution, Program, cores, sandbox, temporary_folder
 from bonsai.execution.executors import Executor, LocalExecutor
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import PREPARED
-from bonsai.templates import Template, contract
+from bonsai.templates import LEFT_OUT, Reported, Template, contract
 
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
@@ -151,6 +152,8 @@ def run_experiment(
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
     """
+    if isinstance(template.scorer, Reported):
+        return _run_program(template, template.scorer, folder, out, seeds, log, machine, smoke)
     untrusted.remove(out)
     out.mkdir(parents=True)
     limits = template.limits(len(seeds), machine.limits)
@@ -205,6 +208,72 @@ def run_experiment(
     )  # fmt: skip
 
 
+def _run_program(
+    template: Template, how: Reported, code: Path, out: Path, seeds: Sequence[int], log: Path,
+    machine: Machine, smoke: bool,
+) -> Measured:  # fmt: skip
+    """Run a program that has no `score.py`, once for each seed; see `run_experiment`.
+
+    Where its results depend on no seed, that of the first is believed for all once a second one has
+    given the same. Without a `--smoke` it passes if it still works when the time for that is over.
+    """
+    limits = template.limits(1, machine.limits)
+    what = "the first try" if smoke else "the run"
+    parts = temporary_folder("seeds")
+    try:
+        done: list[Execution] = []
+        for seed in seeds[:1] if smoke else seeds:
+            part = parts / str(seed)
+            if len(done) > 1 and how.seeding == "none" and _as_the_first(parts, seeds, len(done)):
+                shutil.copytree(parts / str(seeds[0]), part)
+                continue
+            each = programs.execute(
+                template, how, code, part, seed,
+                seconds=limits.smoke_seconds if smoke else limits.run_seconds, limits=limits,
+                start=machine.run, log=log,
+            )  # fmt: skip
+            done.append(each)
+            if smoke and each.out_of_time:
+                return Measured(_nothing(how), each.seconds, each.where)
+            if not each.ok:
+                text = f"{what} {each.problem}\n{each.error[-ERROR_CHARACTERS:]}".strip()
+                raise RunFailed("limit crossed" if each.stopped else "program failed", text)
+            try:
+                if strays := untrusted.strays(part):
+                    raise BonsaiError(f"{strays[0]}; results must be files")
+                programs.reading(part)
+            except BonsaiError as error:
+                found = str(error).replace(f"{part}/", "")
+                raise RunFailed(
+                    "results unusable",
+                    f"{what} ended with exit code 0, but its results cannot be used: {found}",
+                ) from error
+        programs.keep(out, parts, seeds[:1] if smoke else seeds)
+        seconds = sum(each.seconds for each in done)
+        programs.write_record(out, seconds)
+        try:
+            scores = programs.score(how, out, seeds[:1] if smoke else seeds)
+        except BonsaiError as error:
+            found = str(error).replace(f"{out}/", "")
+            raise RunFailed("results unusable", f"{what}: {found}") from error
+        return Measured(
+            scores, seconds, done[0].where, max(each.memory_gb for each in done),
+            sum(each.cpu_seconds for each in done),
+        )  # fmt: skip
+    finally:
+        untrusted.remove(parts)
+
+
+def _as_the_first(parts: Path, seeds: Sequence[int], count: int) -> bool:
+    """Whether the executions of the first seeds gave the same numbers."""
+    found = [programs.reading(parts / str(seed)).metrics for seed in seeds[:count]]
+    return all(programs.same(found[0], each) for each in found[1:])
+
+
+def _nothing(how: Reported) -> Scores:
+    return Scores(dataset=how.dataset, means={}, stderrs={}, per_seed={}, seeds=[])
+
+
 def _environment(run: Path) -> dict[str, object]:
     """What a run says of itself; an experiment may write anything there, or nothing."""
     try:
@@ -241,7 +310,9 @@ def run_fresh_seeds(
         RunFailed: as in `run_experiment`.
     """
     untrusted.remove(folder)
-    folder.mkdir(parents=True)
+    if template.is_self_reported:  # its program may need whatever lies beside it
+        shutil.copytree(template.folder, folder, ignore=LEFT_OUT)
+    folder.mkdir(parents=True, exist_ok=True)
     for source in template.folder.glob("*.py"):
         shutil.copy(source, folder / source.name)
     (folder / "experiment.py").write_bytes(experiment)

@@ -17,7 +17,7 @@ from bonsai.evaluation import outcomes
 from bonsai.kit.data import fingerprints_of_tests, load_images
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import write_json
-from bonsai.kit.scoring import summarise
+from bonsai.kit.scoring import Scorer, summarise
 from bonsai.templates import Template, contract
 
 TOLERANCE = 1e-6  # relative: the scores are computed twice from the same float32 arrays
@@ -47,6 +47,11 @@ class Scores(BaseModel):
     disagreements: list[str] = []
     seeds_differ: bool = True
     trained_on_test: int | None = None
+
+    def varies(self, metric: str) -> bool:
+        """Whether a metric is not the same for every seed, but for rounding."""
+        values = self.per_seed[metric]
+        return max(values) - min(values) > TOLERANCE * max(1.0, abs(values[0]))
 
     def of(self, seeds: Sequence[int]) -> Scores:
         """The scores of some of the seeds alone."""
@@ -91,11 +96,13 @@ def score_run(
     path = run / "final_info.json"
     claimed = contract.read(contract.FinalInfo, path).root if path.exists() else None
     try:
-        truth = template.scorer.load_truth(data, smoke)
+        scorer = template.scorer
+        assert isinstance(scorer, Scorer), "what has no score.py is scored by `programs.score`"
+        truth = scorer.load_truth(data, smoke)
         per_seed, prints, trained_on = [], set(), []
         for seed in seeds:  # one after the other: outcomes may be large
             outcome = outcomes.load(run / f"outcome_seed_{seed}.npz")
-            per_seed.append(template.scorer.evaluate(outcome, truth, seed))
+            per_seed.append(scorer.evaluate(outcome, truth, seed))
             prints.add(_fingerprint(outcome))
             trained_on.append(outcome.get("train_fingerprints"))
     except KitError as error:

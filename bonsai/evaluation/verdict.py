@@ -43,6 +43,7 @@ class Comparison(BaseModel):
         effect: Cohen's d for paired samples, mean over standard deviation; None where undefined.
         looks: how many interim analyses are planned.
         p: two-sided p-value of no difference, corrected for these; None with fewer than two.
+        exact: whether neither run depends on any seed, so that the difference is exact.
     """
 
     differences: list[float]
@@ -52,6 +53,7 @@ class Comparison(BaseModel):
     effect: float | None
     looks: int = 1
     p: float | None
+    exact: bool = False
 
     @property
     def deviation(self) -> float:
@@ -138,6 +140,14 @@ def compare(run: Sequence[float], other: Sequence[float], planned_analyses: int 
     )
 
 
+def compare_exactly(run: float, other: float) -> Comparison:
+    """Compare one metric of two runs that depend on no seed: there is nothing to be sure of."""
+    mean = run - other
+    return Comparison(
+        differences=[mean], mean=mean, low=None, high=None, effect=None, p=None, exact=True
+    )
+
+
 def weigh(claim: Claim, comparison: Comparison) -> Evidence:
     """Test a claim: that there is no gain, and that there is a gain of the smallest effect."""
     if len(comparison.differences) < 2:
@@ -159,7 +169,7 @@ def judge(verdicts: Sequence[Verdict]) -> list[Verdict]:
     Args:
         verdicts: one a claim, with a comparison where there is one; their words are not read.
     """
-    weighed = [verdict for verdict in verdicts if verdict.comparison]
+    weighed = [each for each in verdicts if each.comparison and not each.comparison.exact]
     evidence = {id(each): weigh(each.claim, each.comparison) for each in weighed if each.comparison}
     better = holm([evidence[id(each)].better for each in weighed])
     short = holm([evidence[id(each)].short for each in weighed])
@@ -169,6 +179,7 @@ def judge(verdicts: Sequence[Verdict]) -> list[Verdict]:
     }
     return [
         verdict if verdict.comparison is None
+        else _judge_exactly(verdict, verdict.comparison) if verdict.comparison.exact
         else _judge(verdict, verdict.comparison, evidence[id(verdict)], adjusted[id(verdict)],
                     len(weighed))
         for verdict in verdicts
@@ -188,6 +199,14 @@ def _judge(
     p = adjusted.better if gain >= claim.smallest_effect else adjusted.short
     why = _explain(claim, comparison, word, adjusted, claims)
     return verdict.model_copy(update={"word": word, "evidence": raw, "p": p, "why": why})
+
+
+def _judge_exactly(verdict: Verdict, comparison: Comparison) -> Verdict:
+    gain, least = _sign(verdict.claim) * comparison.mean, verdict.claim.smallest_effect
+    word: Word = "refuted" if gain < least else "supported" if gain > 0 else "undecided"
+    told = "The same" if gain == 0 else "Gained" if gain > 0 else "Lost"
+    why = f"{told}; nothing depends on a seed, so the difference is exact, and there is no p-value."
+    return verdict.model_copy(update={"word": word, "why": why})
 
 
 def _explain(

@@ -58,6 +58,9 @@ class Program:
         keeps_data: whether it may add to the data cache: for code that no model has touched.
         labels: whether it may read test labels: for figures, which are drawn after the last run.
         own_data: whether it reads data of its own from the cache, beside the kit's.
+        reads: what else it may read, by absolute paths.
+        variables: what stands in its environment beside the usual.
+        search: folders in which its Python looks first for modules.
     """
 
     arguments: tuple[str, ...]
@@ -72,6 +75,9 @@ class Program:
     keeps_data: bool = False
     labels: bool = False
     own_data: bool = False
+    reads: tuple[Path, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class Execution:
         memory_gb: the most memory that it was seen to take; pages that processes share may count
             several times.
         cpu_seconds: the computing time that it was last seen to have taken, all processes together.
+        out_of_time: whether it was killed because its time was over.
     """
 
     code: int
@@ -98,6 +105,7 @@ class Execution:
     where: str
     memory_gb: float = 0.0
     cpu_seconds: float = 0.0
+    out_of_time: bool = False
 
     @property
     def ok(self) -> bool:
@@ -153,8 +161,13 @@ def run(
                 command, folder=program.folder, writable=writable, scratch=scratch,
                 hidden=[program.folder / name for name in program.hides],
                 keep_data=program.keeps_data, labels=program.labels, own_data=program.own_data,
+                reads=program.reads,
             )  # fmt: skip
         variables = {**environment(program.threads, family.mark, home), **(environment_too or {})}
+        variables |= program.variables
+        path = [*program.search, *filter(None, [variables.get("PYTHONPATH")])]
+        if path:
+            variables["PYTHONPATH"] = os.pathsep.join(path)
         if not program.labels:
             variables[kit_data.SCORED_BY_RUNNER] = "1"
         watch = Watch(program.limits, [*writable, scratch], logs)
@@ -181,6 +194,7 @@ def run(
     return Execution(
         code, stopped, seconds, _tail(logs[0]), _tail(logs[1]), where,
         watch.memory_gb, watch.cpu_seconds,
+        stopped is not None and stopped == _time_is_over(program),
     )  # fmt: skip
 
 
@@ -209,7 +223,7 @@ def _wait(
         if cancel is not None and cancel.is_set():
             raise Cancelled
         if now - started > program.seconds:
-            return f"its time limit of {program.seconds:.0f} s was over"
+            return _time_is_over(program)
         if breach := watch.output():
             return breach
         if now - looked > WATCH_SECONDS or watch.crowded():
@@ -222,6 +236,10 @@ def _wait(
     # One that ended badly by itself has said why, better than a limit could; unless what it printed
     # met the limit of a file's size before anybody had looked.
     return watch.output() or (None if process.returncode else watch.breach([]))
+
+
+def _time_is_over(program: Program) -> str:
+    return f"its time limit of {program.seconds:.0f} s was over"
 
 
 def last_line(text: str) -> str:

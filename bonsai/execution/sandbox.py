@@ -92,6 +92,7 @@ def wrap(
     keep_data: bool,
     labels: bool,
     own_data: bool,
+    reads: Sequence[Path] = (),
 ) -> list[str]:
     """The command that runs `command` within walls.
 
@@ -105,6 +106,7 @@ def wrap(
         labels: whether it may read test labels.
         own_data: whether it may read whatever lies in the data cache beside the kit's sets; else it
             sees those, without test labels, and what templates keep.
+        reads: what else it may read; what is not there is left out.
     """
     bwrap = shutil.which("bwrap")
     assert bwrap, "see `problem`"
@@ -139,7 +141,9 @@ def wrap(
             words += ["--tmpfs", str(path)]
         else:
             words += ["--ro-bind", os.devnull, str(path)]
-    words += ["--ro-bind", str(folder), str(folder)]
+    for path in (*reads, folder):
+        if path.exists():
+            words += ["--ro-bind", str(path), str(path)]
     for path in writable:
         words += ["--bind", str(path), str(path)]
     for path in hidden:

@@ -6,6 +6,7 @@ from bonsai.evaluation import Word
 from bonsai.report import words
 from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 from bonsai.report.summary import TemplateSummary
+from bonsai.templates import SELF_REPORTED
 
 MAX_FINDINGS = 6  # of claims, for each template; the leaderboard holds the rest
 MAX_CHECKS = 6
@@ -66,7 +67,8 @@ def _claims(template: TemplateReport) -> list[Finding]:
             idea=idea.name,
             template=template.name,
             word=claim.verdict.word,
-            detail=f"{claim.result}. {claim.verdict.why}",
+            detail=f"{SELF_REPORTED}: " * template.self_reported
+            + f"{claim.result}. {claim.verdict.why}",
             page=idea.page,
         )
         for idea, claim in judged[:MAX_FINDINGS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bonsai.base import END, Entry
+from bonsai.base import END, Entry, listing
 from bonsai.evaluation import BASELINE_RUN, Verdict, Word, claims
 from bonsai.models import Spending
 from bonsai.report import findings, words
@@ -20,6 +20,7 @@ from bonsai.report.shapes import (
     TemplateReport,
 )
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
+from bonsai.templates import SELF_REPORTED, Reported
 
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
 
@@ -70,7 +71,9 @@ def headline(sweep: SweepSummary) -> str:
         ("no result", "without a result"),
     )
     parts += [f"{spoken.count(word)} {said}" for word, said in told if word in spoken]
-    return "; ".join(parts) + "."
+    told_by = [each.template.name for each in sweep.templates if each.template.is_self_reported]
+    whose = f" Scores of {listing(told_by)} are {SELF_REPORTED}." if told_by else ""
+    return "; ".join(parts) + "." + whose
 
 
 def page_of(template: str, idea: str) -> str:
@@ -111,6 +114,7 @@ def _template(results: Path, summary: TemplateSummary) -> TemplateReport:
         fresh=None,
         problem=problem,
         ideas=[],
+        about_scores=_about_scores(scorer) if isinstance(scorer, Reported) else "",
     )
     claimed = {claim.metric for idea in summary.ideas for claim in idea.claims}
     confirmed = [each for each in summary.entries if each.step == "confirm" and each.ok]
@@ -119,6 +123,22 @@ def _template(results: Path, summary: TemplateSummary) -> TemplateReport:
         report.fresh.sources += _files(results, f"{name}/confirm", BASELINE_RUN)
     report.ideas = [_idea(results, summary, report, idea) for idea in summary.ideas]
     return report
+
+
+def _about_scores(how: Reported) -> str:
+    """What a reader must know of scores that nobody but the program computed."""
+    told = (
+        f"{SELF_REPORTED.capitalize()}: there is no score.py, so every score is one that the "
+        f"program wrote itself, {how.chosen}. As for seeds, {how.told_seeding}."
+    )
+    if how.selection == how.primary:
+        told += (
+            " Runs were chosen by the figure that they are judged by, so the fresh seeds carry "
+            "the whole weight."
+        )
+    if how.left_out:
+        told += f" No number, and so left alone: {', '.join(how.left_out[:5])}."
+    return told
 
 
 def _idea(

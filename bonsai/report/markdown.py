@@ -8,6 +8,7 @@ import io
 from bonsai.models import dollars
 from bonsai.report import words
 from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
+from bonsai.templates import SELF_REPORTED
 
 MAX_LISTED = 100  # ideas of a template; of more, the rest is in ideas.csv
 
@@ -93,12 +94,15 @@ def _describe_template(template: TemplateReport) -> list[str]:
     lines += [
         f"Baseline on {escape(base.dataset)}: {escape(primary.name)} "
         f"{words.spread(base.means[primary.name], base.stderrs[primary.name])} {primary.unit} "
-        f"(standard error), {words.counted(len(base.seeds), 'seed')}.",
+        f"({SELF_REPORTED + '; ' if template.self_reported else ''}standard error), "
+        f"{words.counted(len(base.seeds), 'seed')}.",
         "",
         f"| idea | verdict | difference in {escape(primary.name)} | 95 % interval | p (Holm) "
         "| fresh seeds | runs | tries failed | run time | tokens | cost |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
+    if template.about_scores:
+        lines[2:2] = [escape(template.about_scores), ""]
     listed = template.surest(MAX_LISTED)
     lines += [*(_row(template, idea) for idea in template.best_first(listed)), ""]
     if more := len(template.ideas) - len(listed):
@@ -116,7 +120,8 @@ def _row(template: TemplateReport, idea: IdeaReport) -> str:
             interval = words.interval(comparison.low, comparison.high, template.digits)
     cost = "unknown" if idea.usd is None else f"${idea.usd:.2f}"
     cells = [
-        escape(idea.name), f"**{idea.word}**", difference, interval,
+        escape(idea.name), f"**{idea.word}**" + f" ({SELF_REPORTED})" * template.self_reported,
+        difference, interval,
         words.p_value(idea.main.verdict.p), seeds, str(len(idea.runs)), str(len(idea.failures)),
         words.duration(idea.run_seconds), f"{idea.tokens:,}", cost,
     ]  # fmt: skip

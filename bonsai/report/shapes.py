@@ -200,6 +200,7 @@ class TemplateReport(BaseModel):
         ideas: the ideas, as they were asked for.
         findings: in words.
         figures: pictures in the report's folder.
+        about_scores: how it was swept that has no score.py; empty where it has one.
     """
 
     name: str
@@ -212,6 +213,12 @@ class TemplateReport(BaseModel):
     ideas: list[IdeaReport]
     findings: list[Finding] = []
     figures: list[str] = []
+    about_scores: str = ""
+
+    @property
+    def self_reported(self) -> bool:
+        """Whether its scores are those that its program wrote."""
+        return bool(self.about_scores)
 
     def surest(self, count: int) -> list[IdeaReport]:
         """Of many ideas those with the least doubt, in their own order; of few ideas all."""

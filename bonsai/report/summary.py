@@ -26,7 +26,7 @@ from bonsai.evaluation import (
 )
 from bonsai.models import CALLS, Spending
 from bonsai.settings import Settings
-from bonsai.templates import Claim, Idea, Template
+from bonsai.templates import Claim, Idea, Reported, Template
 
 
 @dataclass
@@ -309,6 +309,13 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyse
     shared = min(
         len(run.seeds), len(other.seeds)
     )  # one of them may have failed at a later analysis
+    if (
+        isinstance(template.template.scorer, Reported)
+        and template.template.scorer.seeding == "none"
+        and not (run.varies(claim.metric) or other.varies(claim.metric))
+    ):
+        exact = verdict.compare_exactly(run.means[claim.metric], other.means[claim.metric])
+        return plain.model_copy(update={"comparison": exact})
     comparison = verdict.compare(
         run.per_seed[claim.metric][:shared], other.per_seed[claim.metric][:shared], analyses
     )

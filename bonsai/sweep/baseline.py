@@ -19,6 +19,7 @@ import bonsai
 from bonsai import execution
 from bonsai.base import BonsaiError, untrusted
 from bonsai.evaluation import (
+    TOOK,
     Machine,
     Measured,
     RunFailed,
@@ -28,12 +29,13 @@ from bonsai.evaluation import (
     run_experiment,
     run_fresh_seeds,
     score_run,
+    self_reported_scores,
 )
 from bonsai.execution.executors import visible_gpus
 from bonsai.kit.data import data_folder
 from bonsai.settings import Settings
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates import LEFT_OUT, Template
+from bonsai.templates import LEFT_OUT, SELF_REPORTED, Template
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,15 @@ def build_baseline(
     """
     # Not by loading torch, which takes seconds, and which the runner itself does not need.
     judged = judged_on(template, data, published=published)
-    parts = (template.fingerprint(), judged, list(seeds), bonsai.__version__, version("torch"))
+    parts: tuple[object, ...] = (
+        template.fingerprint(),
+        judged,
+        list(seeds),
+        bonsai.__version__,
+        version("torch"),
+    )
+    if template.reported is not None:
+        parts = (*parts, template.reported.model_dump_json())
     key = repr((*parts, machine.threads, bool(visible_gpus()), machine.executor.name))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name
@@ -123,6 +133,10 @@ def _build(
 ) -> Baseline:
     if (cached / "final_info.json").is_file():
         try:
+            if template.reported is not None:
+                seconds = float(json.loads((cached / TOOK).read_text(encoding="utf-8"))["seconds"])
+                scores = self_reported_scores(template.reported, cached, seeds)
+                return Baseline(cached, scores, seconds, "cached", cached=True)
             environment = json.loads((cached / "environment.json").read_text(encoding="utf-8"))
             judged = judged_on(template, data, published=published)
             scores = score_run(template, cached, judged, seeds)
@@ -148,7 +162,7 @@ def _build(
             published=published,
         )
         untrusted.remove(cached)
-        (work / "run_0").rename(cached)
+        shutil.move(work / "run_0", cached)
     finally:
         untrusted.remove(building)
     return Baseline(cached, done.scores, done.seconds, done.where, cached=False)
@@ -234,7 +248,11 @@ class BaselineLoop:
         how = "reused from the cache" if baseline.cached else f"{baseline.seconds:.0f} s"
         message = f"{self._describe(baseline.scores)} over {len(self._seeds)} seeds ({how})"
         measured = Measured(baseline.scores, baseline.seconds, baseline.where)
-        return Result(True, message, measured.record())
+        data = measured.record()
+        if self.template.reported is not None:
+            data |= {"reported": self.template.reported.model_dump()}
+            message += f"; {self.template.reported.told_seeding}"
+        return Result(True, message, data)
 
     def _confirm(self, analysis: int) -> Result:
         seeds = self._settings.fresh_seeds(analysis)
@@ -271,7 +289,8 @@ class BaselineLoop:
         primary = self.template.scorer.primary
         stderr = scores.stderrs[primary]
         spread = "" if stderr is None else f" ± {stderr:.2g}"
-        return f"{primary} {scores.means[primary]:.4g}{spread}"
+        own = f" ({SELF_REPORTED})" if self.template.is_self_reported else ""
+        return f"{primary} {scores.means[primary]:.4g}{spread}{own}"
 
 
 def _failed(error: RunFailed) -> Result:

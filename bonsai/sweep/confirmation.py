@@ -23,7 +23,7 @@ from bonsai.evaluation import (
 from bonsai.models import Account
 from bonsai.sweep.context import Context
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates import Claim
+from bonsai.templates import Claim, Reported
 
 
 @dataclass
@@ -107,6 +107,11 @@ class Confirmation:
         }
         return Result(True, message, self.state() | data)
 
+    def _is_exact(self, own: Scores, theirs: Scores, metric: str) -> bool:
+        scorer = self.context.template.scorer
+        seedless = isinstance(scorer, Reported) and scorer.seeding == "none"
+        return seedless and not (own.varies(metric) or theirs.varies(metric))
+
     def _analyse(self, analysis: int, best: str) -> Result:
         """Whether the claims are decided, and whether more seeds may well decide them."""
         counts = self.context.settings.interim_analyses()
@@ -122,6 +127,8 @@ class Confirmation:
                 continue
             own, theirs = joined(self._fresh[best]), joined(other)
             if claim.metric in own.per_seed and claim.metric in theirs.per_seed:
+                if self._is_exact(own, theirs, claim.metric):
+                    continue  # more of the same would decide nothing
                 comparison = verdict.compare(
                     own.per_seed[claim.metric], theirs.per_seed[claim.metric], len(counts)
                 )

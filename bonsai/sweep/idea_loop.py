@@ -23,7 +23,7 @@ from bonsai.sweep.context import Context
 from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.journal import Journal, Result
 from bonsai.sweep.workspace import Workspace
-from bonsai.templates import EDITABLE, Claim, Idea
+from bonsai.templates import EDITABLE, SELF_REPORTED, Claim, Idea
 
 PLOT_TRIES = 2
 
@@ -244,6 +244,7 @@ class IdeaLoop:
         found = checks.of_run(
             self.context.template, self.context.data, done, self.context.baseline.scores
         )
+        found += checks.reporting(self.context.template, self._experiment.read_bytes())
         found.append(checks.frozen_files(self.context.template, self.workspace.folder))
         data = self.talk.state(commit) | done.record()
         data |= {"checks": [each.model_dump() for each in found]}
@@ -357,7 +358,8 @@ class IdeaLoop:
     def _describe(self, scores: Scores) -> str:
         metric = self.context.template.scorer.primary
         mean, base = scores.means[metric], self.context.baseline.scores.means[metric]
-        return f"{metric} {mean:.4g} ({mean - base:+.3g} to the baseline's seeds)"
+        own = f", {SELF_REPORTED}" if self.context.template.is_self_reported else ""
+        return f"{metric} {mean:.4g} ({mean - base:+.3g} to the baseline's seeds{own})"
 
     def _results(self) -> str:
         runs = self.progress.runs

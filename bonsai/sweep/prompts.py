@@ -13,13 +13,13 @@ import numpy as np
 from bonsai.base import BonsaiError
 from bonsai.evaluation import Scores
 from bonsai.kit.scoring import Metric
-from bonsai.templates import EDITABLE, HOME, Template, contract
+from bonsai.templates import EDITABLE, HOME, SELF_REPORTED, Template, contract
 
 CURVE_POINTS = 6  # a curve is thinned to this many points: enough for its shape, cheap to send
 MAX_FAILURES = 5
 TEXTS = (
-    "rules", "plan", "claims", "claims_given", "mend_claims", "edit", "mend", "write_up",
-    "propose", "reflect", "reject",
+    "rules", "rules_reported", "plan", "claims", "claims_given", "mend_claims", "edit", "mend",
+    "write_up", "propose", "reflect", "reject",
 )  # fmt: skip
 MAX_NOTES = 4000
 
@@ -82,7 +82,7 @@ class Prompts:
         self._baseline = baseline
         limits = template.limits(len(baseline.seeds), changes)
         self._rules = self._texts.fill(
-            "rules",
+            "rules_reported" if template.is_self_reported else "rules",
             system=template.prompt.system,
             task=template.prompt.task_description,
             editable=", ".join(EDITABLE),
@@ -131,7 +131,9 @@ def describe_metrics(metrics: Mapping[str, Metric], selection: str) -> str:
     for position, (name, metric) in enumerate(metrics.items()):
         role = " [the claim]" if position == 0 else " [choose by this]" if name == selection else ""
         way = f", {metric.better} is better" if metric.better else ""
-        lines.append(f"- {name}{role} ({metric.unit or 'count'}{way}): {metric.about}")
+        unit = metric.unit or (SELF_REPORTED if metric.about == SELF_REPORTED else "count")
+        about = "" if metric.about == SELF_REPORTED else f": {metric.about}"
+        lines.append(f"- {name}{role} ({unit}{way}){about}")
     return "\n".join(lines)
 
 

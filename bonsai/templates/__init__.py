@@ -8,6 +8,14 @@ from.
 from bonsai.templates import contract, idea_files, new
 from bonsai.templates.contract import Claim, Claims, History, Idea, Limits
 from bonsai.templates.idea_files import IdeaSet, read_ideas
+from bonsai.templates.reported import (
+    SELF_REPORTED,
+    Option,
+    Reported,
+    Seeding,
+    Way,
+    offset,
+)
 from bonsai.templates.template import (
     EDITABLE,
     HOME,
@@ -21,17 +29,23 @@ __all__ = [
     "EDITABLE",
     "HOME",
     "LEFT_OUT",
+    "SELF_REPORTED",
     "Claim",
     "Claims",
     "History",
     "Idea",
     "IdeaSet",
     "Limits",
+    "Option",
+    "Reported",
+    "Seeding",
     "Template",
+    "Way",
     "contract",
     "find_templates",
     "idea_files",
     "new",
+    "offset",
     "read_ideas",
     "templates_folder",
 ]

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,19 +16,29 @@ from bonsai.base import BonsaiError
 if TYPE_CHECKING:
     from bonsai.kit.scoring import Scorer
 from bonsai.templates import contract, idea_files
+from bonsai.templates.reported import SELF_REPORTED, Reported
 
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
 # What stays behind when a template is copied: results, recordings, and what machines leave.
 LEFT_OUT = shutil.ignore_patterns("run_*", "cassettes", "__pycache__", "*.png", ".git", ".aider*")
 # The repository, where the package is installed from it.
 HOME = Path(__file__).resolve().parents[2]
+# Of a template that says none, in seconds: a run may take what The AI Scientist gives it; without a
+# --smoke the program is started, and is fine if it is still at work then.
+THEIR_LIMITS = {"run_seconds": 7200.0, "smoke_seconds": 20.0}
 
 
 @dataclass(frozen=True)
 class Template:
-    """One experiment with its scorer, plots, prompt and seed ideas."""
+    """One experiment with its scorer, plots, prompt and seed ideas.
+
+    Attributes:
+        folder: where it lies.
+        reported: what stands in for a `score.py` where it has none; None until that is found out.
+    """
 
     folder: Path
+    reported: Reported | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -51,8 +61,15 @@ class Template:
         return self.seed_ideas.ideas
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """Its frozen `score.py`."""
+    def scorer(self) -> Scorer | Reported:
+        """Its frozen `score.py`, or what stands in for it."""
+        if self.reported is not None:
+            return self.reported
+        if self.is_self_reported:
+            raise BonsaiError(
+                f"{self.folder} has no score.py, and was not run yet: what it measures is found "
+                "out when it is swept (`bonsai run`)"
+            )
         # Here, because it takes long to load.
         from bonsai.kit.errors import KitError
         from bonsai.kit.scoring import load_scorer
@@ -63,11 +80,18 @@ class Template:
             raise BonsaiError(str(error)) from error
 
     @property
+    def is_self_reported(self) -> bool:
+        """Whether its scores are those that its program writes: it has no `score.py`."""
+        return not (self.folder / "score.py").is_file()
+
+    @property
     def judged_by(self) -> str:
         """The metric by which ideas are judged and its unit, for people.
 
         Read from the text of `score.py` where it is plain: what that imports can take seconds.
         """
+        if self.is_self_reported and self.reported is None:
+            return SELF_REPORTED
         return _first_metric(self.folder / "score.py") or _told(
             self.scorer.primary, self.scorer.metrics[self.scorer.primary].unit
         )
@@ -84,6 +108,9 @@ class Template:
             seeds: their number; the time limit of `prompt.json` is for the template's own.
             changes: limits that replace those of `prompt.json`.
         """
+        if self.is_self_reported:  # each seed is a run of its own
+            own = self.prompt.limits.model_dump(exclude_unset=True)
+            return contract.Limits(**{**THEIR_LIMITS, **own, **(changes or {})})
         limits = contract.Limits(**{**self.prompt.limits.model_dump(), **(changes or {})})
         longer = max(1.0, seeds / len(self.scorer.seeds))
         return limits.model_copy(update={"run_seconds": limits.run_seconds * longer})
@@ -91,7 +118,8 @@ class Template:
     def fingerprint(self) -> str:
         """SHA-256 of the code that makes a run: every Python file but `plot.py`."""
         digest = hashlib.sha256()
-        for path in sorted(self.folder.glob("*.py")):
+        pattern = "**/*.py" if self.is_self_reported else "*.py"
+        for path in sorted(self.folder.glob(pattern)):
             if path.name != "plot.py":
                 digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()

@@ -579,9 +579,9 @@ def test_a_strangers_template_is_run_when_asked(stranger: Path) -> None:
     assert not (stranger / "run_0").exists()
 
 
-def test_what_only_our_runner_asks_is_one_warning_to_a_stranger(stranger: Path) -> None:
+def test_what_only_our_runner_asks_is_one_note_to_a_stranger(stranger: Path) -> None:
     found = doctor.examine(stranger, threads=1)
-    assert _said(found, "warning", "there is no score.py, so this is a template for The AI Sci")
+    assert _said(found, "note", "there is no score.py; level: can be swept, self-reported")
     assert not any(re.search("README|cassette|METRICS", finding.what) for finding in found)
 
 

@@ -1,0 +1,164 @@
+"""How a template without `score.py` can be swept: found out by running it before any idea does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bonsai.base import BonsaiError, untrusted
+from bonsai.evaluation import primary, programs
+from bonsai.evaluation.reported import Reading
+from bonsai.evaluation.runs import ERROR_CHARACTERS, Machine
+from bonsai.execution import temporary_folder
+from bonsai.templates import Option, Reported, Seeding, Template
+
+
+def established(
+    template: Template,
+    machine: Machine,
+    *,
+    metric: str | None = None,
+    data_from: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Template:
+    """The template with all that stands in for its `score.py`; one that has it is returned as is.
+
+    The untouched program is run with the runner's seed 0, twice, and with another: by its option
+    for seeds, or with its seeds shifted. Where it left a `run_0` that is the same as the first, one
+    of the two is saved.
+
+    Args:
+        template: the template.
+        machine: what it is run on.
+        metric: the primary metric that the person asks for; see `primary.choose`.
+        data_from: what else the program may read.
+        say: hears what was found.
+
+    Raises:
+        BonsaiError: it does not run, reports no number, or nothing says by which it is judged.
+    """
+    if not template.is_self_reported:
+        return template
+    folder = temporary_folder("establish")
+    try:
+        how, told = _probe(template, machine, folder, metric, tuple(data_from))
+    finally:
+        untrusted.remove(folder)
+    say(f"{template.name} has no score.py: its scores are self-reported, {how.chosen}")
+    say(f"{template.name}: {how.told_seeding}{told}")
+    if how.selection == how.primary:
+        say(
+            f"{template.name} has no other metric to choose by: runs are chosen by the figure that "
+            "they are judged by, and the fresh seeds carry the whole weight"
+        )
+    if how.left_out:
+        say(f"{template.name}: no number, and so left alone: {', '.join(how.left_out[:5])}")
+    return replace(template, reported=how)
+
+
+def _probe(
+    template: Template, machine: Machine, folder: Path, metric: str | None, data_from: Any
+) -> tuple[Reported, str]:
+    blank = Reported(directions={}, selection="", dataset="", data_from=data_from)
+    limits = template.limits(1, machine.limits)
+
+    def run(how: Reported, seed: int) -> Reading:
+        out = folder / "run_0"
+        done = programs.execute(
+            template, how, template.folder, out, seed, seconds=limits.run_seconds, limits=limits,
+            start=machine.run, log=folder / "log",
+        )  # fmt: skip
+        if not done.ok:
+            end = f"{done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
+            raise BonsaiError(f"{template.name} does not run as it is: it {end}{_mend(done.error)}")
+        try:
+            return programs.reading(out)
+        except BonsaiError as error:
+            raise BonsaiError(
+                f"{template.name} ran, but its results cannot be read: "
+                + str(error).replace(f"{out}/", "")
+            ) from None
+
+    first = run(blank, 0)
+    chosen = primary.choose(
+        list(first.metrics), metric, (template.prompt.model_extra or {}).get("metrics")
+    )
+    how = blank.model_copy(
+        update={
+            "directions": chosen.directions, "selection": chosen.selection,
+            "dataset": first.dataset, "left_out": first.left_out, "chosen": chosen.why,
+        }
+    )  # fmt: skip
+    told = ""
+    if not (_left_before(template, first) or programs.same(first.metrics, run(blank, 0).metrics)):
+        return how.model_copy(update={"seeding": "free"}), told
+    if (option := find_option(template.folder)) is not None:
+        taken = how.model_copy(update={"seeding": "option", "option": option})
+        if not programs.same(first.metrics, run(taken, 1).metrics):
+            return taken, told
+        told = f" (its option {option.flag} has no effect)"
+    moved = run(how, 1)
+    seeding: Seeding = "none" if programs.same(first.metrics, moved.metrics) else "shifted"
+    return how.model_copy(update={"seeding": seeding}), told
+
+
+def _left_before(template: Template, first: Reading) -> bool:
+    """Whether a `run_0` lies in the template that holds the same numbers."""
+    try:
+        return programs.same(programs.reading(template.folder / "run_0").metrics, first.metrics)
+    except BonsaiError:
+        return False
+
+
+def _mend(error: str) -> str:
+    """What installs a package that is missing."""
+    last = error.strip().splitlines()[-1:] or [""]
+    if last[0].startswith("ModuleNotFoundError: No module named "):
+        name = last[0].split("'")[1].split(".")[0]
+        return f"\nIts package {name} is missing; `pip install {name}` may install it."
+    return ""
+
+
+def find_option(folder: Path) -> Option | None:
+    """The option of `experiment.py` that takes a seed, as far as its text tells."""
+    try:
+        tree = ast.parse((folder / "experiment.py").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument"):
+            continue
+        flags = [each.value for each in node.args if isinstance(each, ast.Constant)]
+        flag = next((f for f in flags if isinstance(f, str) and _is_seed(f)), None)
+        if flag is None:
+            continue
+        named = {word.arg: word.value for word in node.keywords}
+        default = _literal(named.get("default"))
+        if isinstance(default, int) and not flag.endswith("seeds"):
+            return Option(flag=flag, default=(default,))
+        if default is None and not flag.endswith("seeds"):
+            return Option(flag=flag)
+        if isinstance(default, list | tuple) and all(isinstance(each, int) for each in default):
+            return Option(flag=flag, default=tuple(default)) if "nargs" in named else None
+        if isinstance(default, str):
+            try:
+                seeds = tuple(int(each) for each in default.split(","))
+            except ValueError:
+                continue
+            return Option(flag=flag, default=seeds, listed="commas")
+    return None  # a whole number for `--seeds` is how many, and not which
+
+
+def _is_seed(flag: str) -> bool:
+    words = flag.lstrip("-").replace("-", "_").split("_")
+    return flag.startswith("--") and words[-1] in ("seed", "seeds") and words[0] not in ("num", "n")
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:
+        return ...
