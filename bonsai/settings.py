@@ -26,6 +26,7 @@ class Assignment(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     template: str  # its folder
+    called: str | None = None  # its name, where that is not the folder's
     ideas: list[Idea]
     reported: Reported | None = None  # what stands in for a score.py, where there is none
 
@@ -86,7 +87,8 @@ class Settings(BaseModel):
                     "into sweep.json in the results folder"
                 )
         return [
-            (Template(Path(item.template), item.reported), item.ideas) for item in self.assignments
+            (Template(Path(item.template), item.reported, item.called), item.ideas)
+            for item in self.assignments
         ]
 
     def save(self, results: Path) -> None:

@@ -38,7 +38,7 @@ def choose_ideas(
     """
     from bonsai.evaluation import claims
     from bonsai.settings import REPORT
-    from bonsai.templates import idea_files, read_ideas
+    from bonsai.templates import idea_file, idea_files, read_ideas
 
     known = {name for template in templates for idea in template.ideas for name in _names_of(idea)}
     files = [item for item in wanted if item not in known and _is_file(item)]
@@ -49,7 +49,7 @@ def choose_ideas(
         for name in ([item] if item in known else item.split(","))
         if name.strip()
     }
-    sets = [read_ideas(Path(path)) for path in files]
+    sets = [read_ideas(idea_file(path)) for path in files]
     for path, found in zip(files, sets, strict=True):
         _tell(path, found, say)
     if unknown := sorted(names - known):

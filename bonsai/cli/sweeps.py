@@ -204,7 +204,9 @@ def run(
     )
     settings = Settings(
         assignments=[
-            Assignment(template=str(item.folder), ideas=own, reported=item.reported)
+            Assignment(
+                template=str(item.folder), called=item.called, ideas=own, reported=item.reported
+            )
             for item, own in chosen
         ],
         model=model, api_base=api_base, context_tokens=context_tokens,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bonsai.base import BonsaiError
 from bonsai.doctor import code, files, pack, paper
-from bonsai.doctor.finding import Finding, count, exit_code, failure, show
+from bonsai.doctor.finding import Finding, count, exit_code, failure, show, warning
 from bonsai.doctor.machine import examine_environment
 from bonsai.doctor.subject import Subject
 from bonsai.evaluation import this_machine
@@ -194,8 +194,24 @@ def _fix(template: Template, threads: int | None, on_line: Callable[[str], None]
     can = (template.folder / "score.py").is_file()
     if not can or (there and not pack.is_stale(template.folder)):
         return []
+    if template.is_installed:
+        return [
+            warning(
+                "run_0 was not made: the template lies in an installed package, where nothing is "
+                "written",
+                f"`bonsai copy {template.folder} DIR`, then `bonsai doctor DIR/{template.name} "
+                "--fix`",
+            )
+        ]
     try:
         fix_baseline(template, threads=threads, on_line=on_line)
+    except PermissionError as error:
+        return [
+            failure(
+                f"run_0 could not be made: {template.folder} cannot be written ({error.strerror})",
+                "make the folder writable, or `bonsai copy` the template to a place of yours",
+            )
+        ]
     except BonsaiError as error:
         return [failure(f"run_0 could not be made: {error}", "mend that, then try again")]
     return []

@@ -9,7 +9,7 @@ from typing import Any
 from bonsai.base import BonsaiError, listing
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import Subject, results_of_strangers
-from bonsai.templates import contract, read_ideas
+from bonsai.templates import contract, is_installed, read_ideas
 
 MAX_MEGABYTES = 20.0
 NEEDED_KEYS = ("Name", "Title", "Experiment")  # else The AI Scientist ends with a KeyError
@@ -117,6 +117,12 @@ def _of_idea(number: int, idea: Any) -> Iterator[Finding]:
 def baseline(subject: Subject) -> Iterator[Finding]:
     """run_0/final_info.json is there, with finite means under every key."""
     path = subject.folder / "run_0" / "final_info.json"
+    if not path.is_file() and is_installed(subject.folder):
+        yield note(
+            "there is no run_0: it lies in an installed package, where nothing is written",
+            f"`bonsai copy {subject.folder} DIR` makes one of yours, for The AI Scientist as well",
+        )
+        return
     if not path.is_file():
         yield failure(
             "run_0/final_info.json is missing; The AI Scientist does not start without it",

@@ -22,6 +22,7 @@ from bonsai.execution import sandbox as walls
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
 from bonsai.kit.vision import torchvision
+from bonsai.templates import offered
 
 DISTRIBUTION = "bonsai-experiments"
 MIN_FREE_GIGABYTES = 2.0
@@ -55,6 +56,7 @@ def examine_environment(model: str | None = None, api_base: str | None = None) -
         *torchvision_imports(),
         *small_data(),
         *data_folder(),
+        *template_packages(),
         *git(),
         *aider(),
         *model_key(model, api_base),
@@ -137,6 +139,15 @@ def data_folder() -> Iterator[Finding]:
             f"the data folder {folder} cannot be written",
             "set BONSAI_DATA to a folder that can",
         )
+
+
+def template_packages() -> Iterator[Finding]:
+    """The templates that other packages offer can be had."""
+    offers, broken = offered()
+    for offer in offers:
+        yield ok(f"{offer.origin} offers the template {offer.template.name}")
+    for sentence in broken:
+        yield warning(sentence, "tell its makers, or install another version")
 
 
 def git() -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from bonsai.base import BonsaiError, plain_text
 from bonsai.evaluation import Machine, Reading, Scores, read_reported, run_experiment, this_machine
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
-from bonsai.templates import Template, contract, read_ideas
+from bonsai.templates import Template, contract, make_writable, read_ideas
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run
@@ -178,6 +178,7 @@ class Subject:
         self._copies += 1
         target = self.scratch / str(self._copies) / self.folder.name
         shutil.copytree(self.folder, target, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
+        make_writable(target)
         return target
 
     def text(self, name: str) -> str:

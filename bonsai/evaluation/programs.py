@@ -21,7 +21,7 @@ from bonsai.evaluation.scores import Scores
 from bonsai.execution import Execution, Program, temporary_folder
 from bonsai.kit import launched
 from bonsai.kit.scoring import summarise
-from bonsai.templates import LEFT_OUT, Limits, Reported, Template, contract, offset
+from bonsai.templates import Limits, Reported, Template, contract, copy_template, offset
 
 MOST_SHIFT = 2**31
 DEEPEST = 4  # folders up, that a path out of the template's folder may lead
@@ -63,7 +63,7 @@ def execute(
     root = temporary_folder("stage")
     try:
         folder = root.joinpath(*map(str, range(DEEPEST)), template.name)
-        shutil.copytree(code, folder, ignore=LEFT_OUT)
+        copy_template(code, folder)
         copied = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
         reads = [root, *map(Path, how.data_from)]
         for link, place in _ways_out(template.folder, folder):

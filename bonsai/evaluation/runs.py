@@ -18,7 +18,7 @@ from bonsai.execution import Execution, Program, cores, sandbox, temporary_folde
 from bonsai.execution.executors import Executor, LocalExecutor
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import PREPARED
-from bonsai.templates import LEFT_OUT, Reported, Template, contract
+from bonsai.templates import Reported, Template, contract, copy_template, make_writable
 
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
@@ -311,10 +311,11 @@ def run_fresh_seeds(
     """
     untrusted.remove(folder)
     if template.is_self_reported:  # its program may need whatever lies beside it
-        shutil.copytree(template.folder, folder, ignore=LEFT_OUT)
+        copy_template(template.folder, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for source in template.folder.glob("*.py"):
         shutil.copy(source, folder / source.name)
+    make_writable(folder)
     (folder / "experiment.py").write_bytes(experiment)
     return run_experiment(
         template,

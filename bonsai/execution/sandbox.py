@@ -172,6 +172,8 @@ def _python_folders() -> list[Path]:
     entries = [
         *(sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()),
         *(*site.getsitepackages(), site.getusersitepackages(), *filter(None, libraries)),
+        # Of other places where packages are installed, which .pth files and PYTHONPATH add.
+        *(entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")),
     ]
     paths = [package_root() / "bonsai", *(Path(entry).absolute() for entry in entries)]
     # Both names of what is reached through a link.

@@ -35,7 +35,7 @@ from bonsai.execution.executors import visible_gpus
 from bonsai.kit.data import data_folder
 from bonsai.settings import Settings
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates import LEFT_OUT, SELF_REPORTED, Template
+from bonsai.templates import SELF_REPORTED, Template, copy_template
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _build(
     untrusted.remove(building)  # of a runner that was killed
     try:
         work = building / template.name
-        shutil.copytree(template.folder, work, ignore=LEFT_OUT)
+        copy_template(template.folder, work)
         done = run_experiment(
             template,
             work,

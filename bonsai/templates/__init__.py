@@ -8,6 +8,15 @@ from.
 from bonsai.templates import contract, idea_files, new
 from bonsai.templates.contract import Claim, Claims, History, Idea, Limits
 from bonsai.templates.idea_files import IdeaSet, read_ideas
+from bonsai.templates.places import (
+    HOME,
+    find_templates,
+    folder_for_new,
+    idea_file,
+    list_templates,
+    offered,
+    templates_folder,
+)
 from bonsai.templates.reported import (
     SELF_REPORTED,
     Option,
@@ -18,11 +27,11 @@ from bonsai.templates.reported import (
 )
 from bonsai.templates.template import (
     EDITABLE,
-    HOME,
     LEFT_OUT,
     Template,
-    find_templates,
-    templates_folder,
+    copy_template,
+    is_installed,
+    make_writable,
 )
 
 __all__ = [
@@ -42,9 +51,16 @@ __all__ = [
     "Template",
     "Way",
     "contract",
+    "copy_template",
     "find_templates",
+    "folder_for_new",
+    "idea_file",
     "idea_files",
+    "is_installed",
+    "list_templates",
+    "make_writable",
     "new",
+    "offered",
     "offset",
     "read_ideas",
     "templates_folder",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,8 +22,6 @@ from bonsai.templates.reported import SELF_REPORTED, Reported
 EDITABLE = ("experiment.py", "plot.py", "notes.txt")  # what an agent may change in a workspace
 # What stays behind when a template is copied: results, recordings, and what machines leave.
 LEFT_OUT = shutil.ignore_patterns("run_*", "cassettes", "__pycache__", "*.png", ".git", ".aider*")
-# The repository, where the package is installed from it.
-HOME = Path(__file__).resolve().parents[2]
 # Of a template that says none, in seconds: a run may take what The AI Scientist gives it; without a
 # --smoke the program is started, and is fine if it is still at work then.
 THEIR_LIMITS = {"run_seconds": 7200.0, "smoke_seconds": 20.0}
@@ -35,15 +34,22 @@ class Template:
     Attributes:
         folder: where it lies.
         reported: what stands in for a `score.py` where it has none; None until that is found out.
+        called: its name, where that is not the folder's.
     """
 
     folder: Path
     reported: Reported | None = field(default=None, compare=False)
+    called: str | None = None
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """What people call it: the folder's name, or the one that its package gives it."""
+        return self.called or self.folder.name
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it lies in an installed package, where nothing is ever written."""
+        return is_installed(self.folder)
 
     @cached_property
     def prompt(self) -> contract.Prompt:
@@ -125,6 +131,39 @@ class Template:
         return digest.hexdigest()
 
 
+def is_installed(folder: Path) -> bool:
+    """Whether a folder lies in an installed package: pip keeps records beside one of its parents.
+
+    That holds for the packages of this Python as for `pip install --target`, and not for a checkout
+    that is installed as editable.
+    """
+    return any(True for parent in folder.parents for _ in parent.glob("*.dist-info"))
+
+
+def copy_template(source: Path, target: Path) -> None:
+    """Copy a template's folder without results, recordings and pictures.
+
+    Whoever runs this can change the copy, also where the original is read-only, as in a package
+    that root installed.
+
+    Args:
+        source: the template's folder, or a copy of it.
+        target: made, with the folders above it; it must not be there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    shutil.copytree(source, target, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
+    make_writable(target)
+
+
+def make_writable(folder: Path) -> None:
+    """Let the owner change a folder and all that is in it; links are left alone."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
 def _first_metric(path: Path) -> str | None:
     """The first entry of `METRICS = {"name": Metric(unit, ...), ...}`; None if it is not plain."""
     try:
@@ -154,37 +193,3 @@ def _first_metric(path: Path) -> str | None:
 
 def _told(metric: str, unit: str) -> str:
     return f"{metric} ({unit})" if unit else metric
-
-
-def templates_folder() -> Path:
-    """`./templates` where it is there, else the one beside the package's source."""
-    here = Path("templates").resolve()
-    return here if here.is_dir() else HOME / "templates"
-
-
-def find_templates(names: list[str] | None = None) -> list[Template]:
-    """The templates of these names or paths; without names, all that there are.
-
-    Raises:
-        BonsaiError: one is not there.
-    """
-    root = templates_folder()
-    if not names:
-        found = [Template(path.parent) for path in sorted(root.glob("*/experiment.py"))]
-        if not found:
-            raise BonsaiError(
-                f"no template in {root}; run this in the repository, or name a template's folder"
-            )
-        return found
-    return [_find_one(name, root) for name in names]
-
-
-def _find_one(name: str, root: Path) -> Template:
-    for folder in (root / name, Path(name)):
-        if (folder / "experiment.py").is_file():
-            return Template(folder.resolve())
-    known = ", ".join(path.parent.name for path in sorted(root.glob("*/experiment.py")))
-    raise BonsaiError(
-        f"no template {name!r}: neither {root / name} nor {name} holds experiment.py (known: "
-        f"{known})"
-    )
