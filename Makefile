@@ -1,6 +1,6 @@
 # make demo   a real sweep with recorded ideas: no key, no network but for the installation
 # make test   the test suite        make test-all   what is slow by nature, to be run after it
-# make lint   format, lint, types, imports      make bench   benchmarks
+# make lint   format, lint, types, versions, imports      make bench   benchmarks
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -23,6 +23,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.12
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.10- bonsai templates *.py
 	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)

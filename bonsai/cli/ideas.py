@@ -110,11 +110,11 @@ def check_ideas(
       bonsai ideas check from_a_chat.md --out my_ideas.json
     """
     from bonsai.base import write_atomically
-    from bonsai.templates import read_ideas
+    from bonsai.templates import idea_file, read_ideas
 
     if out is not None and out.exists():
         raise BonsaiError(f"{out} is there already; name another file with --out")
-    found = read_ideas(file)
+    found = read_ideas(idea_file(str(file)))
     typer.echo(f"{file}: {len(found.ideas)} idea{'s' * (len(found.ideas) != 1)}")
     for idea in found.ideas:
         typer.echo(f"  {idea.called}: {' '.join(idea.Title.split())}")

@@ -53,7 +53,7 @@ def list_templates(
     headings = ["template", "seed ideas", "cassettes", "judged by"]
     foreign = any(origin for _, _, origin in found)
     for heading in [*headings, "from"] if foreign else headings:
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading == "template")
     for template, name, origin in found:
         try:
             recorded = [idea.Name for idea in template.ideas if template.cassette(idea.Name)]

@@ -78,13 +78,13 @@ def read_ideas(path: Path) -> IdeaSet:
         BonsaiError: it is missing, too large, or holds no idea; the text names the file, the place
             in it, and what stands there.
     """
-    file = decode(untrusted.read_bytes(path, MOST_BYTES, follow=True))
+    decoded = decode(untrusted.read_bytes(path, MOST_BYTES, follow=True))
     try:
-        ideas = parse(file.text)
+        ideas = parse(decoded.text)
     except BonsaiError as error:
         raise BonsaiError(f"{path}: {error}") from error
-    if file.encoding in ("cp1252", "latin-1"):
-        ideas.mends.insert(0, f"the file is not in UTF-8; it is read as {file.encoding}")
+    if decoded.encoding in ("cp1252", "latin-1"):
+        ideas.mends.insert(0, f"the file is not in UTF-8; it is read as {decoded.encoding}")
     return ideas
 
 

@@ -16,7 +16,7 @@ from bonsai.cli import app, arguments
 from bonsai.templates import Idea, Template
 from tests import sweeps
 
-COMMANDS = ("list", "doctor", "new", "baseline", "run", "ideas", "ideas check", "resume",
+COMMANDS = ("list", "doctor", "new", "copy", "baseline", "run", "ideas", "ideas check", "resume",
             "report", "plot")  # fmt: skip
 
 
@@ -75,6 +75,8 @@ IDEA = {"Name": "a", "Title": "A", "Experiment": "Do it."}
             "files of ideas that end in .json",
         ),
         (["ideas", "TOY", "--model", "x", "--results", "nowhere"], "there is no such folder"),
+        (["copy", "nowhere", "here"], "no template 'nowhere'"),
+        (["copy", "TOY", "/dev/null/templates"], "cannot be written"),
         (["resume", "nowhere"], "sweep.json is missing"),
         (["report", "nowhere"], "sweep.json is missing"),
         (["plot", "nowhere"], "sweep.json is missing"),
@@ -238,6 +240,44 @@ def test_baseline_makes_run_0_in_the_template_and_reuses_it(tmp_path: Path) -> N
     assert 0 < info["digits"]["means"]["test_accuracy"] < 100
     second = _bonsai("baseline", str(toy), "--seeds", "7")
     assert "reused from the cache" in second.output
+
+
+def _install(folder: Path) -> None:
+    """Leave what pip leaves beside a package."""
+    (folder / "toys-1.0.dist-info").mkdir()
+
+
+def test_baseline_of_an_installed_template_goes_to_a_place_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, here = tmp_path / "site", tmp_path / "here"
+    site.mkdir()
+    here.mkdir()
+    toy = sweeps.copy_of_toy(site)
+    _install(site)
+    before = sorted(toy.rglob("*"))
+    monkeypatch.chdir(here)
+    done = _bonsai("baseline", str(toy), "--seeds", "7")
+    assert done.exit_code == 0, done.output
+    run_0 = here / "baselines" / "toy" / "run_0"
+    assert (run_0 / "final_info.json").is_file()
+    assert str(run_0) in done.output
+    assert "bonsai copy" in done.output
+    assert sorted(toy.rglob("*")) == before
+
+
+def test_a_broken_template_costs_the_list_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweeps.copy_of_toy(tmp_path / "templates")
+    (tmp_path / "templates" / "broken").mkdir()
+    (tmp_path / "templates" / "broken" / "experiment.py").write_text("")
+    done = _bonsai("list")
+    assert done.exit_code == 0
+    assert "toy" in done.stdout
+    assert "warning: the template broken is left out" in done.stderr
+    assert _bonsai("list", "broken").exit_code == 2
 
 
 def test_python_and_bonsai_are_the_same_command(tmp_path: Path) -> None:

@@ -799,6 +799,36 @@ def test_the_report_says_why_a_baseline_cannot_be_made(healthy: Path, tmp_path: 
 # ------------------------------------------------------------------------------------------ helpers
 
 
+@pytest.mark.usefixtures("quick")
+def test_into_an_installed_template_nothing_is_written(healthy: Path, tmp_path: Path) -> None:
+    folder = _copy(healthy, tmp_path)
+    shutil.rmtree(folder / "run_0")
+    (tmp_path / "pack-1.0.dist-info").mkdir()
+    exit_code, text = _report(folder, fix=True)
+    text = " ".join(text.split())
+    assert exit_code == 0
+    assert "there is no run_0: it lies in an installed package" in text
+    assert "run_0 was not made: the template lies in an installed package" in text
+    assert "bonsai copy" in text
+    assert not (folder / "run_0").exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_folder_that_cannot_be_written_is_said_and_what_to_do(
+    healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _copy(healthy, tmp_path)
+    shutil.rmtree(folder / "run_0")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")  # root may write everywhere
+
+    monkeypatch.setattr(examination, "fix_baseline", refuse)
+    text = " ".join(_report(folder, fix=True)[1].split())
+    assert "cannot be written (Permission denied)" in text
+    assert "bonsai copy" in text
+
+
 def _copy(healthy: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(healthy, tmp_path / "changed" / healthy.name))
 

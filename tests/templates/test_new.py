@@ -10,7 +10,7 @@ import pytest
 from bonsai.base.errors import BonsaiError
 from bonsai.templates import read_ideas
 from bonsai.templates.contract import Prompt, read
-from bonsai.templates.new import PLACEHOLDER, create
+from bonsai.templates.new import PLACEHOLDER, copy, create
 from bonsai.templates.template import Template
 
 FILES = (
@@ -70,3 +70,48 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BonsaiError, match="cannot be written"):
         create("mine", tmp_path / "file")
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Template:
+    """A template in which somebody has worked."""
+    folder = create("used", tmp_path / "mine")
+    for name in ("run_0/final_info.json", "run_1.py", "cassettes/idea/01-plan.md", "curves.png",
+                 "__pycache__/score.pyc", ".git/HEAD", "helpers.py", "data/words.txt"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return Template(folder)
+
+
+def test_a_copy_has_all_that_runs_and_nothing_that_ran(used: Template, tmp_path: Path) -> None:
+    folder = copy(used, tmp_path / "AI-Scientist" / "templates")
+    assert folder == tmp_path / "AI-Scientist" / "templates" / "used"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert names == {*FILES, "helpers.py", "data/words.txt"}
+    assert [path.name for path in folder.parent.iterdir()] == ["used"]
+
+
+def test_the_root_of_the_ai_scientist_means_its_templates(used: Template, tmp_path: Path) -> None:
+    (tmp_path / "AI-Scientist").mkdir()
+    (tmp_path / "AI-Scientist" / "launch_scientist.py").write_text("")
+    assert copy(used, tmp_path / "AI-Scientist").parent == tmp_path / "AI-Scientist" / "templates"
+
+
+def test_a_copy_never_overwrites(used: Template, tmp_path: Path) -> None:
+    with pytest.raises(BonsaiError, match="is there already; name another folder"):
+        copy(used, tmp_path / "mine")
+    assert (used.folder / "run_0").is_dir()
+
+
+def test_a_copy_that_fails_leaves_nothing_half_done(
+    used: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: Path, target: Path) -> None:
+        target.mkdir(parents=True)
+        (target / "experiment.py").write_text("")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bonsai.templates.new.copy_template", fail)
+    with pytest.raises(BonsaiError, match=r"cannot be written: .*No space left"):
+        copy(used, tmp_path / "there")
+    assert list((tmp_path / "there").iterdir()) == []
