@@ -361,6 +361,8 @@ def read_environment(run: Path) -> dict[str, Any]:
 
 def _load(subject: Subject) -> Scorer | str:
     """The scorer, or why there is none."""
+    if subject.template.is_self_reported:
+        return "score.py is missing"
     try:
         scorer = subject.template.scorer
         return scorer if isinstance(scorer, Scorer) else "there is none"

@@ -87,6 +87,33 @@ print(json.dumps({{
 
 
 @needs_walls
+def test_packages_that_lie_elsewhere_are_seen_and_their_test_labels_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a .pth file or PYTHONPATH adds them; of other folders on the path nothing is seen."""
+    elsewhere, checkout = tmp_path / "env" / "site-packages", tmp_path / "checkout"
+    digits = Path("sklearn", "datasets", "data", "digits.csv.gz")
+    for place in (elsewhere, checkout):
+        (place / digits).parent.mkdir(parents=True)
+        (place / digits).write_text("labels")
+        (place / "module.py").write_text("")
+        monkeypatch.syspath_prepend(str(place))
+    code = f"""
+from pathlib import Path
+for place in {[str(elsewhere), str(checkout)]!r}:
+    print(Path(place, "module.py").exists())
+digits = Path({str(elsewhere)!r}, {str(digits)!r})
+try:
+    print(len(digits.read_bytes()))
+except OSError:
+    print(0)
+"""
+    done = _within(tmp_path, code)
+    assert done.ok, done.error
+    assert done.output.split() == ["True", "False", "0"]
+
+
+@needs_walls
 def test_it_reaches_no_network_not_even_this_machine(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
