@@ -155,6 +155,9 @@ def _with_ends(old: TextFile, text: str) -> list[tuple[str, str]]:
         ends[-1] = ""  # agents end the last line, whether it was ended or not
     elif lines and not lines[-1][1]:
         ends[-1] = ""
+    for place, (line, end) in enumerate(zip(after[1:], ends[1:], strict=True)):
+        if not line and end == "\n" and ends[place] == "\r":
+            ends[place] = "\r\n"  # else the two ends would be read as one
     return list(zip(after, ends, strict=True))
 
 

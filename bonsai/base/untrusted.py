@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -233,31 +232,42 @@ def _enter(name: Path | str, above: int | None = None) -> int:
 
 
 def _empty(top: int) -> None:
-    """Empty a folder. Folders within its folders are first moved up into it: no path grows."""
-    os.fchmod(top, 0o700)
-    while True:
-        folders = []
-        with os.scandir(top) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                else:
-                    os.unlink(entry.name, dir_fd=top)
-        if not folders:
-            return
-        for folder in folders:
-            inside = _enter(folder, top)
-            try:
-                os.fchmod(inside, 0o700)
-                with os.scandir(inside) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            os.chmod(entry.name, 0o700, dir_fd=inside)
-                            os.rename(
-                                entry.name, secrets.token_hex(8), src_dir_fd=inside, dst_dir_fd=top
-                            )
-                        else:
-                            os.unlink(entry.name, dir_fd=inside)
-            finally:
-                os.close(inside)
-            os.rmdir(folder, dir_fd=top)
+    """Empty a folder: down into each folder and up again by `..`, with two descriptors at most.
+
+    `..` leads back to where one came from, since whoever could have moved a folder is no more.
+    """
+    here = os.dup(top)
+    names: list[str] = []  # of the folders that one stands in, below the top
+    waiting = [_without_files(here)]  # on each level, the folders that are still to be emptied
+    try:
+        while True:
+            if waiting[-1]:
+                names.append(waiting[-1].pop())
+                here = _moved(here, _enter(names[-1], here))
+                waiting.append(_without_files(here))
+            elif names:
+                here = _moved(here, os.open("..", _FOLDER, dir_fd=here))
+                os.rmdir(names.pop(), dir_fd=here)
+                waiting.pop()
+            else:
+                return
+    finally:
+        os.close(here)
+
+
+def _moved(before: int, after: int) -> int:
+    os.close(before)
+    return after
+
+
+def _without_files(folder: int) -> list[str]:
+    """Remove all that is no folder; the names of the folders."""
+    os.fchmod(folder, 0o700)
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return folders

@@ -279,10 +279,13 @@ def _plot(name: str, runs: Mapping[str, Points], order: Sequence[str]) -> Plot:
     )
 
 
+SMALLEST_SPAN = 1e-300  # below it, numbers lose the digits that ticks need
+
+
 def _ticks(first: float, last: float, about: int) -> list[tuple[float, float]]:
     """About so many round numbers between two, each with the step from one to the next."""
     span = last - first
-    if span <= 0 or not math.isfinite(span):
+    if span < SMALLEST_SPAN or not math.isfinite(span):
         return [(1.0, first)]
     rough = span / about
     power = 10.0 ** math.floor(math.log10(rough))

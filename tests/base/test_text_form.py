@@ -81,8 +81,18 @@ def test_lines_that_come_and_go_leave_the_others_as_they_were(
     assert after.text.removesuffix("\n").split("\n") == new
     found = dict(zip(new, after.ends, strict=True))
     for number in kept:
-        if ends[number]:
+        followed_by_nothing = new[new.index(lines[number]) + 1 :][:1] == [""]
+        if ends[number] == "\r" and followed_by_nothing:
+            assert found[lines[number]] in ("\r", "\r\n"), "a lone LF after it would join it"
+        elif ends[number]:
             assert found[lines[number]] == ends[number]
+
+
+def test_a_carriage_return_is_not_joined_with_the_line_feed_of_an_empty_line() -> None:
+    form = decode(b"a\rb\r\n\nc\r", "notes.txt")
+    assert form.text == "a\nb\n\nc\n"
+    edited = form.encoded("a\n\nc\n")
+    assert decode(edited, "notes.txt").text == "a\n\nc\n"
 
 
 @pytest.mark.parametrize(

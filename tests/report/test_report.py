@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -424,6 +424,8 @@ def _judged(differences: list[float]) -> Judged:
     st.lists(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=5), min_size=1, max_size=6),
     st.booleans(),
 )
+@example([[0.0, 5e-324]], False)
+@example([[-1e-310, 1e-310], [1.0, 2.0]], True)
 def test_in_the_figure_better_is_right_and_all_is_within(
     ideas: list[list[float]], lower: bool
 ) -> None:

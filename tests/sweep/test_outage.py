@@ -243,6 +243,7 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_dead_from_the_start_the_command_stops_and_resume_finishes_every_idea(
     tmp_path: Path,
 ) -> None:

@@ -77,6 +77,7 @@ def test_one_line_is_edited_and_the_same_bytes_are_run_on_fresh_seeds(
     assert (idea / "workspace" / "plot.py").read_bytes() == plot
 
 
+@pytest.mark.slow
 def test_a_runner_that_dies_in_an_edit_leaves_no_other_form(tmp_path: Path) -> None:
     template, code = _template(tmp_path)
     model = FakeModel(Says(PLAN), HANGS, Says(EDIT), Says(FINISHED))

@@ -1,6 +1,6 @@
 """The shipped cassettes fit the templates they are for: played through real aider, but shorter.
 
-One of each template in `make test`, all in `make test-all`.
+One in `make test`, all in `make test-all`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ if "prepare" in globals():
 
 
 @pytest.mark.parametrize(
-    "every",
-    [pytest.param(False, id="one"), pytest.param(True, marks=pytest.mark.slow, id="all")],
+    ("name", "every"),
+    [
+        ("fashion_mnist", False),
+        *(pytest.param(name, True, marks=pytest.mark.slow) for name in SHORTER),
+    ],
 )
-@pytest.mark.parametrize("name", SHORTER)
 def test_every_recorded_idea_fails_once_is_mended_and_ends_with_two_runs(
     name: str, every: bool, tmp_path: Path
 ) -> None:
