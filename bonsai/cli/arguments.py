@@ -60,6 +60,13 @@ def choose_ideas(
         for template in templates:
             for line in template.seed_ideas.left_out:
                 say(f"{template.name}: {line}")
+    places: dict[str, Path] = {}
+    for template in templates:
+        if (other := places.setdefault(template.name, template.folder)) != template.folder:
+            raise BonsaiError(
+                f"two templates are called {template.name}, {other} and {template.folder}: their "
+                "results would lie in one folder; sweep one after the other"
+            )
     chosen = []
     unjudged = []
     for template in templates:

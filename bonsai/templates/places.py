@@ -80,14 +80,15 @@ def find_templates(names: list[str] | None = None) -> list[Template]:
     """The templates of these names or paths; without names, all in the folder of templates.
 
     A name is looked for in that folder, as a path, among those that come with Bonsai, and among
-    those of other packages; `package/name` means that of one package.
+    those of other packages; `package/name` means that of one package. What is named twice is taken
+    once.
 
     Raises:
         BonsaiError: one is not there.
     """
     root = templates_folder()
     if names:
-        return [_find_one(name, root) for name in names]
+        return list(dict.fromkeys(_find_one(name, root) for name in names))
     if found := _in_folder(root):
         return found
     raise BonsaiError(

@@ -242,6 +242,16 @@ def test_baseline_makes_run_0_in_the_template_and_reuses_it(tmp_path: Path) -> N
     assert "reused from the cache" in second.output
 
 
+def test_two_templates_of_one_name_are_not_swept_into_one_folder(tmp_path: Path) -> None:
+    first, second = (str(sweeps.copy_of_toy(tmp_path / name)) for name in ("a", "b"))
+    done = _bonsai("run", first, second, "--out", str(tmp_path / "res"))
+    assert done.exit_code == 2
+    assert "two templates are called toy" in done.stderr
+    assert first in done.stderr
+    assert second in done.stderr
+    assert not (tmp_path / "res").exists()
+
+
 def _install(folder: Path) -> None:
     """Leave what pip leaves beside a package."""
     (folder / "toys-1.0.dist-info").mkdir()

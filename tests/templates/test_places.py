@@ -153,6 +153,11 @@ def test_a_name_that_could_not_be_a_folder_is_no_offer(name: str, here: Path, si
     assert len(sentences) == 1
 
 
+def test_what_is_named_twice_is_taken_once(here: Path) -> None:
+    names = ["fashion_mnist", "bonsai/fashion_mnist", str(HOME / "templates" / "fashion_mnist")]
+    assert len(find_templates(names)) == 1
+
+
 def test_ideas_that_come_with_bonsai_are_found_from_anywhere(here: Path) -> None:
     assert idea_file("seed_ideas/evolution.json") == HOME / "seed_ideas" / "evolution.json"
     (here / "seed_ideas").mkdir()
