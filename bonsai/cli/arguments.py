@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,9 +126,13 @@ def establish(
     templates: list[Template],
     metric: str | None,
     data_from: list[Path],
-    threads: int | None,
-    sandbox: Mode,
-    limits: dict[str, float],
+    *,
+    threads: int | None = None,
+    sandbox: Mode = "auto",
+    limits: dict[str, float] | None = None,
+    executor: str = "local",
+    allow_network: bool = False,
+    pass_env: list[str] | None = None,
 ) -> list[Template]:
     """The templates, those without `score.py` with what was found out by running them.
 
@@ -140,16 +145,40 @@ def establish(
     from bonsai.execution import sandbox as walls
 
     if not any(template.is_self_reported for template in templates):
-        for option, given in (("--metric", metric), ("--data-from", data_from)):
+        for option, given in (
+            ("--metric", metric), ("--data-from", data_from), ("--allow-network", allow_network),
+            ("--pass-env", pass_env),
+        ):  # fmt: skip
             if given:
                 raise BonsaiError(f"{option} is for templates without score.py; none is named")
         return templates
     if missing := [path for path in data_from if not path.exists()]:
         raise BonsaiError(f"--data-from {missing[0]}: it is not there")
-    machine = replace(this_machine(threads), walls=walls.choose(sandbox) is None, limits=limits)
+    if pass_env and not allow_network:
+        raise BonsaiError(
+            f"--pass-env {pass_env[0]} goes with --allow-network: it is for an experiment that "
+            "calls a service"
+        )
+    if unset := [name for name in pass_env or [] if not os.environ.get(name)]:
+        raise BonsaiError(f"--pass-env {unset[0]}: it is not set here")
+    if allow_network and executor != "local":
+        raise BonsaiError(
+            "--allow-network goes with --executor local: what is downloaded is kept on this machine"
+        )
+    machine = replace(
+        this_machine(threads), walls=walls.choose(sandbox) is None, limits=limits or {}
+    )
     places = [str(path.resolve()) for path in data_from]
     return [
-        established(template, machine, metric=metric, data_from=places, say=typer.echo)
+        established(
+            template,
+            machine,
+            metric=metric,
+            data_from=places,
+            network=allow_network,
+            pass_env=pass_env or [],
+            say=typer.echo,
+        )
         for template in templates
     ]
 

@@ -151,6 +151,21 @@ def run(
         list[Path] | None,
         typer.Option(help="What such a template may read as well; may be repeated."),
     ] = None,
+    allow_network: Annotated[
+        bool,
+        typer.Option(
+            "--allow-network",
+            help="Let such a template download what it needs: its baseline, not ideas.",
+        ),
+    ] = False,
+    pass_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A variable (a key) for one that calls a service; ideas then have the network and "
+            "it. May be repeated.",
+        ),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
@@ -192,8 +207,9 @@ def run(
             "give --budget-tokens or --idea-budget-tokens instead"
         )
     found = arguments.establish(
-        find_templates(templates), metric, data_from or [], threads, sandbox.value,
-        arguments.parse_limits(limit or []),
+        find_templates(templates), metric, data_from or [], threads=threads, sandbox=sandbox.value,
+        limits=arguments.parse_limits(limit or []), executor=executor.value,
+        allow_network=allow_network, pass_env=pass_env,
     )  # fmt: skip
     chosen = arguments.choose_ideas(
         found,

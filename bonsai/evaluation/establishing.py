@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bonsai.base import BonsaiError, untrusted
-from bonsai.evaluation import primary, programs
+from bonsai.evaluation import primary, programs, untouched
 from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.runs import ERROR_CHARACTERS, Machine
 from bonsai.execution import temporary_folder
@@ -22,19 +22,24 @@ def established(
     *,
     metric: str | None = None,
     data_from: Sequence[str] = (),
+    network: bool = False,
+    pass_env: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> Template:
     """The template with all that stands in for its `score.py`; one that has it is returned as is.
 
     The untouched program is run with the runner's seed 0, twice, and with another: by its option
-    for seeds, or with its seeds shifted. Where it left a `run_0` that is the same as the first, one
-    of the two is saved.
+    for seeds, or with its seeds shifted. Where it holds a `run_0` that is the same as the first,
+    one of the two is saved. These runs are kept: the baseline takes them over, and so does the
+    next sweep.
 
     Args:
         template: the template.
         machine: what it is run on.
         metric: the primary metric that the person asks for; see `primary.choose`.
         data_from: what else the program may read.
+        network: whether the untouched program may use the network.
+        pass_env: variables that the program is given; see `Reported`.
         say: hears what was found.
 
     Raises:
@@ -44,11 +49,17 @@ def established(
         return template
     folder = temporary_folder("establish")
     try:
-        how, told = _probe(template, machine, folder, metric, tuple(data_from))
+        blank = Reported(
+            directions={}, selection="", dataset="", data_from=tuple(data_from), network=network,
+            pass_env=tuple(pass_env),
+        )  # fmt: skip
+        how, told = _probe(template, machine, folder, metric, blank)
     finally:
         untrusted.remove(folder)
     say(f"{template.name} has no score.py: its scores are self-reported, {how.chosen}")
-    say(f"{template.name}: {how.told_seeding}{told}")
+    say(f"{template.name}: {how.told_seeding}")
+    for line in told:
+        say(f"{template.name}: {line}")
     if how.selection == how.primary:
         say(
             f"{template.name} has no other metric to choose by: runs are chosen by the figure that "
@@ -60,16 +71,15 @@ def established(
 
 
 def _probe(
-    template: Template, machine: Machine, folder: Path, metric: str | None, data_from: Any
-) -> tuple[Reported, str]:
-    blank = Reported(directions={}, selection="", dataset="", data_from=data_from)
+    template: Template, machine: Machine, folder: Path, metric: str | None, blank: Reported
+) -> tuple[Reported, list[str]]:
     limits = template.limits(1, machine.limits)
 
-    def run(how: Reported, seed: int) -> Reading:
+    def run(how: Reported, seed: int, again: int = 0) -> Reading:
         out = folder / "run_0"
-        done = programs.execute(
-            template, how, template.folder, out, seed, seconds=limits.run_seconds, limits=limits,
-            start=machine.run, log=folder / "log",
+        done = untouched.execute(
+            template, how, out, seed, limits=limits, start=machine.run, log=folder / "log",
+            on=machine.kind, again=again,
         )  # fmt: skip
         if not done.ok:
             end = f"{done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
@@ -92,25 +102,32 @@ def _probe(
             "dataset": first.dataset, "left_out": first.left_out, "chosen": chosen.why,
         }
     )  # fmt: skip
-    told = ""
-    if not (_left_before(template, first) or programs.same(first.metrics, run(blank, 0).metrics)):
+    told, as_before = _left_before(template, first, chosen.primary)
+    if not (as_before or programs.same(first.metrics, run(blank, 0, again=1).metrics)):
         return how.model_copy(update={"seeding": "free"}), told
     if (option := find_option(template.folder)) is not None:
         taken = how.model_copy(update={"seeding": "option", "option": option})
         if not programs.same(first.metrics, run(taken, 1).metrics):
             return taken, told
-        told = f" (its option {option.flag} has no effect)"
+        told.append(f"its option {option.flag} has no effect")
     moved = run(how, 1)
     seeding: Seeding = "none" if programs.same(first.metrics, moved.metrics) else "shifted"
     return how.model_copy(update={"seeding": seeding}), told
 
 
-def _left_before(template: Template, first: Reading) -> bool:
-    """Whether a `run_0` lies in the template that holds the same numbers."""
+def _left_before(template: Template, first: Reading, primary: str) -> tuple[list[str], bool]:
+    """What is to be told of a `run_0` in the template, and whether it holds the same numbers."""
     try:
-        return programs.same(programs.reading(template.folder / "run_0").metrics, first.metrics)
+        before = programs.reading(template.folder / "run_0").metrics
     except BonsaiError:
-        return False
+        return [], False
+    if programs.same(before, first.metrics):
+        return ["its run_0 holds the same numbers as a run on this machine"], True
+    there = f"{before[primary]:.6g}" if primary in before else "no such number"
+    return [
+        f"its run_0 is not what a run on this machine gives ({primary}: {there} there, "
+        f"{first.metrics[primary]:.6g} here); ideas are compared with runs of this machine"
+    ], False
 
 
 def _mend(error: str) -> str:

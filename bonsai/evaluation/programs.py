@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bonsai.base import BonsaiError, untrusted
 from bonsai.evaluation import reported
+from bonsai.evaluation.downloads import DEEPEST, Downloads
 from bonsai.evaluation.primary import is_time
 from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.scores import Scores
@@ -24,7 +25,6 @@ from bonsai.kit.scoring import summarise
 from bonsai.templates import Limits, Reported, Template, contract, copy_template, offset
 
 MOST_SHIFT = 2**31
-DEEPEST = 4  # folders up, that a path out of the template's folder may lead
 TOOK = "seeds/took.json"  # how long a run took
 SEEDS = "seeds"  # in a run's folder: what the program wrote for each seed
 Start = Callable[[Program, Path], Execution]
@@ -44,7 +44,7 @@ def variables(how: Reported, seed: int) -> dict[str, str]:
 
 def execute(
     template: Template, how: Reported, code: Path, out: Path, seed: int, *,
-    seconds: float, limits: Limits, start: Start, log: Path,
+    seconds: float, limits: Limits, start: Start, log: Path, trusted: bool = False,
 ) -> Execution:  # fmt: skip
     """Run the program of the folder `code` for one seed.
 
@@ -58,25 +58,33 @@ def execute(
         limits: what else it may take.
         start: runs a program.
         log: stdout goes to `<log>.out`, stderr to `<log>.err`.
+        trusted: whether it is the untouched program, which alone may download.
     """
     untrusted.remove(out)
+    downloads = Downloads(template)
     root = temporary_folder("stage")
     try:
         folder = root.joinpath(*map(str, range(DEEPEST)), template.name)
         copy_template(code, folder)
+        downloads.lay(folder)
         copied = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-        reads = [root, *map(Path, how.data_from)]
-        for link, place in _ways_out(template.folder, folder):
-            link.symlink_to(place)
-            reads.append(place)
         (folder / out.name).mkdir()
+        downloading = trusted and how.network
+        before = downloads.entries(folder) if downloading else {}
         program = Program(
             arguments(how, out.name, seed), folder, seconds,
             limits.model_copy(update={"disk_mb": limits.disk_mb + copied}),
-            own_data=True, reads=tuple(reads), variables=variables(how, seed),
-            search=(str(launched.FOLDER),),
+            # What it downloads may go above its folder as well, and into the caches of libraries.
+            writes=(".", str(root), str(downloads.caches)) if downloading else (".",),
+            own_data=True, reads=tuple(map(Path, how.data_from)),
+            variables={**variables(how, seed), **downloads.variables(downloading)},
+            search=(str(launched.FOLDER),), nested=DEEPEST + 1,
+            links=tuple({**ways_out(template.folder), **downloads.links()}.items()),
+            network=downloading or (how.network and bool(how.pass_env)), passes=how.pass_env,
         )  # fmt: skip
         done = start(program, log)
+        if downloading and done.ok:
+            downloads.keep(folder, before)
         if (folder / out.name).is_dir() and not (folder / out.name).is_symlink():
             out.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(folder / out.name, out)
@@ -150,17 +158,15 @@ def write_record(run: Path, seconds: float) -> None:
     (run / TOOK).write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
 
 
-def _ways_out(template: Path, copy: Path) -> Iterator[tuple[Path, Path]]:
-    """Links from where the code's paths out of its folder would lead, to where they lead now."""
+def ways_out(template: Path) -> dict[str, Path]:
+    """Paths out of a template's folder that its code may mean, and where they lead."""
     names, climbs = _named_paths(template)
-    for up in range(1, min(climbs, DEEPEST) + 1):
-        if up > len(template.parents):
-            return
-        above = template.parents[up - 1]
-        for name in sorted(names):
-            link = copy.parents[up - 1] / name
-            if (above / name).exists() and not link.exists():
-                yield link, (above / name).resolve()
+    return {
+        "../" * up + name: (template.parents[up - 1] / name).resolve()
+        for up in range(1, min(climbs, DEEPEST, len(template.parents)) + 1)
+        for name in sorted(names)
+        if (template.parents[up - 1] / name).exists()
+    }
 
 
 def _named_paths(template: Path) -> tuple[set[str], int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bonsai.base import BonsaiError, untrusted
-from bonsai.evaluation import programs
+from bonsai.evaluation import programs, untouched
 from bonsai.evaluation.scores import Scores
 from bonsai.evaluation.scoring import SCORING
 from bonsai.execution import Execution, Program, cores, sandbox, temporary_folder
@@ -42,6 +42,11 @@ class Machine:
     walls: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     executor: Executor = field(default_factory=LocalExecutor)
+
+    @property
+    def kind(self) -> tuple[int, str]:
+        """What the results of a program may depend on."""
+        return self.threads, self.executor.name
 
     def run(self, program: Program, log: Path) -> Execution:
         """Run a program with this machine's threads and walls; see `execute.run`."""
@@ -133,6 +138,7 @@ def run_experiment(
     smoke: bool = False,
     trusted: bool = False,
     published: bool = False,
+    reuse: bool = False,
 ) -> Measured:
     """Run `folder/experiment.py` and score what it leaves in `out`.
 
@@ -148,12 +154,16 @@ def run_experiment(
         trusted: whether it is the template's own code, which may keep things in the data cache.
         published: whether it is tested as an experiment that is started by hand, and not with the
             key of this machine, if that makes a difference; see `bonsai.kit.keys`.
+        reuse: whether executions of an untouched template without `score.py` are taken from
+            earlier ones, and kept for later.
 
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
     """
     if isinstance(template.scorer, Reported):
-        return _run_program(template, template.scorer, folder, out, seeds, log, machine, smoke)
+        return _run_program(
+            template, template.scorer, folder, out, seeds, log, machine, smoke, trusted, reuse
+        )
     untrusted.remove(out)
     out.mkdir(parents=True)
     limits = template.limits(len(seeds), machine.limits)
@@ -210,7 +220,7 @@ def run_experiment(
 
 def _run_program(
     template: Template, how: Reported, code: Path, out: Path, seeds: Sequence[int], log: Path,
-    machine: Machine, smoke: bool,
+    machine: Machine, smoke: bool, trusted: bool, reuse: bool,
 ) -> Measured:  # fmt: skip
     """Run a program that has no `score.py`, once for each seed; see `run_experiment`.
 
@@ -227,10 +237,13 @@ def _run_program(
             if len(done) > 1 and how.seeding == "none" and _as_the_first(parts, seeds, len(done)):
                 shutil.copytree(parts / str(seeds[0]), part)
                 continue
-            each = programs.execute(
+            each = untouched.execute(
+                template, how, part, seed, limits=limits, start=machine.run, log=log,
+                on=machine.kind, code=code,
+            ) if reuse else programs.execute(
                 template, how, code, part, seed,
                 seconds=limits.smoke_seconds if smoke else limits.run_seconds, limits=limits,
-                start=machine.run, log=log,
+                start=machine.run, log=log, trusted=trusted,
             )  # fmt: skip
             done.append(each)
             if smoke and each.out_of_time:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from bonsai.base import DiskFull, has_room, untrusted
+from bonsai.base import BonsaiError, DiskFull, has_room, untrusted
 from bonsai.execution import processes, sandbox
 from bonsai.execution.limits import Watch, within
 from bonsai.kit import data as kit_data
@@ -61,6 +62,12 @@ class Program:
         reads: what else it may read, by absolute paths.
         variables: what stands in its environment beside the usual.
         search: folders in which its Python looks first for modules.
+        nested: how many of the folders above its own are its own as well: what it finds there by
+            relative paths is laid there (`links`), and nothing else.
+        links: links to be laid in them, by paths from its folder; what they lead to may be read.
+        network: whether it may use the network.
+        passes: names of variables that it is given from this machine's environment, where their
+            values stay: they are sent nowhere, and cut out of what it prints.
     """
 
     arguments: tuple[str, ...]
@@ -78,6 +85,15 @@ class Program:
     reads: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     search: tuple[str, ...] = ()
+    nested: int = 0
+    links: tuple[tuple[str, Path], ...] = ()
+    network: bool = False
+    passes: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The outermost folder that is its own."""
+        return self.folder.parents[self.nested - 1] if self.nested else self.folder
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,11 @@ def run(
     Raises:
         Cancelled: `cancel` was set.
         DiskFull: it failed, and there is no room where it wrote.
+        BonsaiError: a variable that it is to be given is not set, or what it is to read is not
+            there.
     """
+    passed = _passed(program.passes)
+    _lay(program)
     family = processes.Family(uuid.uuid4().hex, walls=program.walls)
     log.parent.mkdir(parents=True, exist_ok=True)
     logs = (log.with_name(log.name + ".out"), log.with_name(log.name + ".err"))
@@ -161,10 +181,11 @@ def run(
                 command, folder=program.folder, writable=writable, scratch=scratch,
                 hidden=[program.folder / name for name in program.hides],
                 keep_data=program.keeps_data, labels=program.labels, own_data=program.own_data,
-                reads=program.reads,
+                reads=(program.root, *program.reads, *(place for _, place in program.links)),
+                network=program.network,
             )  # fmt: skip
         variables = {**environment(program.threads, family.mark, home), **(environment_too or {})}
-        variables |= program.variables
+        variables |= {**program.variables, **passed}
         path = [*program.search, *filter(None, [variables.get("PYTHONPATH")])]
         if path:
             variables["PYTHONPATH"] = os.pathsep.join(path)
@@ -183,6 +204,8 @@ def run(
             finally:
                 family.end()
                 code = _code(process)
+        for printed in logs if passed else ():
+            printed.write_bytes(_without(printed.read_bytes(), passed))
         if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
             raise DiskFull(program.folder)
     finally:
@@ -196,6 +219,33 @@ def run(
         watch.memory_gb, watch.cpu_seconds,
         stopped is not None and stopped == _time_is_over(program),
     )  # fmt: skip
+
+
+def _passed(names: Sequence[str]) -> dict[str, str]:
+    """Variables of this machine's environment."""
+    if missing := [name for name in names if not os.environ.get(name)]:
+        raise BonsaiError(f"--pass-env {missing[0]}: it is not set here; set it, then go on")
+    return {name: os.environ[name] for name in names}
+
+
+def _without(text: bytes, passed: Mapping[str, str]) -> bytes:
+    """What was printed, without the values of variables that were passed."""
+    for name, value in passed.items():
+        text = text.replace(value.encode(), f"<{name}>".encode())
+    return text
+
+
+def _lay(program: Program) -> None:
+    """Lay the links of a program, where nothing lies in their place."""
+    for name, place in program.links:
+        if not place.exists():
+            raise BonsaiError(
+                f"{place}, which the experiment reads, is not on {socket.gethostname()}; "
+                "put it there"
+            )
+        link = Path(os.path.normpath(program.folder / name))
+        if not (link.exists() or link.is_symlink()):
+            link.symlink_to(place)
 
 
 def _code(process: subprocess.Popen[bytes]) -> int:

@@ -1,8 +1,8 @@
 """Walls around a program that a model wrote, by bubblewrap (https://github.com/containers/bubblewrap).
 
-Inside there is no network, no other process, no other user's file: the system and this Python
-read-only, the data sets read-only and without test labels, the program's own folder, and a
-private /tmp.
+Inside there is no network unless a person allows it, no other process, no other user's file: the
+system and this Python read-only, the data sets read-only and without test labels, the program's own
+folder, and a private /tmp.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ SYSTEM = (
 PYTHONS = tuple(
     f"{place}/lib/python3*/*-packages" for place in ("usr", "usr/local", "opt/*")
 )  # beside the one that runs
+NETWORK = (  # what name servers and certificates are found by
+    *("/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf"),
+    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/services", "/etc/protocols"),
+)
 DEVICES = ("/dev/nvidia*", "/dev/kfd", "/dev/dri")  # GPUs
 PROBE_SECONDS = 20.0
 MISSING = (
@@ -93,6 +97,7 @@ def wrap(
     labels: bool,
     own_data: bool,
     reads: Sequence[Path] = (),
+    network: bool = False,
 ) -> list[str]:
     """The command that runs `command` within walls.
 
@@ -107,6 +112,7 @@ def wrap(
         own_data: whether it may read whatever lies in the data cache beside the kit's sets; else it
             sees those, without test labels, and what templates keep.
         reads: what else it may read; what is not there is left out.
+        network: whether it may use the network.
     """
     bwrap = shutil.which("bwrap")
     assert bwrap, "see `problem`"
@@ -114,7 +120,10 @@ def wrap(
     shared_memory.mkdir(exist_ok=True)
     data = kit_data.data_folder()
     data.mkdir(parents=True, exist_ok=True)
-    words = [bwrap, *_NAMESPACES]
+    words = [bwrap, *_NAMESPACES, *(["--share-net"] if network else [])]
+    for path in map(Path, NETWORK if network else ()):
+        if path.exists():
+            words += ["--ro-bind", str(path.resolve()), str(path)]
     for path in map(Path, SYSTEM):
         if path.is_symlink() and path.is_dir():
             words += ["--symlink", str(path.readlink()), str(path)]

@@ -160,6 +160,7 @@ def _build(
             machine=machine,
             trusted=True,
             published=published,
+            reuse=True,
         )
         untrusted.remove(cached)
         shutil.move(work / "run_0", cached)

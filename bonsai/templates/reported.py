@@ -64,6 +64,9 @@ class Reported(BaseModel):
         seeding: how a seed of the runner's reaches the program.
         option: the option that takes it, if there is one with an effect.
         data_from: what else the program may read.
+        network: whether the untouched program may use the network, to download what it needs.
+        pass_env: variables that the program is given; with one it calls a model, so ideas may use
+            the network as well.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +79,8 @@ class Reported(BaseModel):
     seeding: Seeding = "shifted"
     option: Option | None = None
     data_from: tuple[str, ...] = ()
+    network: bool = False
+    pass_env: tuple[str, ...] = ()
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:

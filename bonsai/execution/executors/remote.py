@@ -197,8 +197,9 @@ def _work(
 ) -> Delivery:
     execute.kill_orphans()  # of runners that were killed on this machine
     no_walls = sandbox.choose(parcel.sandbox)
-    folder, log = place / "work", place / "log"
-    folder.mkdir()
+    above = map(str, range(parcel.program.nested))
+    folder, log = place.joinpath("work", *above, parcel.program.folder.name), place / "log"
+    folder.mkdir(parents=True)
     unpack(parcel.files, folder, most_bytes=MOST_MB * MB)
     sent = dict(_states(folder))
     program = replace(parcel.program, folder=folder, walls=no_walls is None, hides=())
