@@ -13,7 +13,7 @@ from bonsai.evaluation import primary, programs, untouched
 from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.runs import ERROR_CHARACTERS, Machine
 from bonsai.execution import temporary_folder
-from bonsai.templates import Option, Reported, Seeding, Template
+from bonsai.templates import Option, Reported, Seeding, Template, install, missing_by_error
 
 
 def established(
@@ -132,11 +132,8 @@ def _left_before(template: Template, first: Reading, primary: str) -> tuple[list
 
 def _mend(error: str) -> str:
     """What installs a package that is missing."""
-    last = error.strip().splitlines()[-1:] or [""]
-    if last[0].startswith("ModuleNotFoundError: No module named "):
-        name = last[0].split("'")[1].split(".")[0]
-        return f"\nIts package {name} is missing; `pip install {name}` may install it."
-    return ""
+    name = missing_by_error(error)
+    return f"\nIts package {name} is missing; `{install([name])}` may install it." if name else ""
 
 
 def find_option(folder: Path) -> Option | None:
