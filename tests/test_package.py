@@ -60,7 +60,7 @@ def test_every_pin_can_be_had_by_every_python_that_is_promised() -> None:
     refused = []
     for requirement in (Requirement(pin) for pin in pins if not pin.startswith("#")):
         try:
-            needed = metadata.metadata(requirement.name)["Requires-Python"]
+            needed = metadata.metadata(requirement.name).get("Requires-Python")
         except metadata.PackageNotFoundError:
             continue
         for version in PYTHONS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ def _tell(path: str, found: IdeaSet, say: Say) -> None:
 def establish(
     templates: list[Template],
     metric: str | None,
-    data_from: list[Path],
+    data_from: Sequence[Path] = (),
     *,
     threads: int | None = None,
     sandbox: Mode = "auto",

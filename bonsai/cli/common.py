@@ -79,6 +79,13 @@ Data = Annotated[str | None, typer.Option(help="Data set, e.g. mini; default: th
 Seeds = Annotated[
     str | None, typer.Option(help="Seeds that the agent works with, e.g. 0,1,2 or 0-4.")
 ]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:lower|higher]",
+        help="What a template without score.py is judged by; default: its names tell.",
+    ),
+]
 Dollars = Annotated[float | None, typer.Option(min=0.0, help="Most dollars for the model.")]
 Tokens = Annotated[int | None, typer.Option(min=0, help="Most tokens to and from it.")]
 WaitForModel = Annotated[

@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from bonsai.base import BonsaiError
+from bonsai.cli import arguments
 from bonsai.cli.common import (
     ContextTokens,
     Dollars,
+    Metric,
     Tokens,
     WaitForModel,
     app,
@@ -46,6 +48,7 @@ def propose_ideas(
     ] = None,
     budget_usd: Dollars = None,
     budget_tokens: Tokens = None,
+    metric: Metric = None,
 ) -> None:
     """Have a model propose new ideas for a template, in a file that `run --ideas` takes.
 
@@ -71,7 +74,7 @@ def propose_ideas(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
             "give --budget-tokens instead"
         )
-    subject = find_templates([template])[0]
+    subject = arguments.establish(find_templates([template]), metric)[0]
     name = f"{subject.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
     proposals = propose(

@@ -21,6 +21,7 @@ from bonsai.cli.common import (
     Data,
     Dollars,
     Hours,
+    Metric,
     Results,
     Seeds,
     Templates,
@@ -140,13 +141,7 @@ def run(
     sandbox: Annotated[
         SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
     ] = SandboxMode.auto,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:lower|higher]",
-            help="What a template without score.py is judged by; default: its names tell.",
-        ),
-    ] = None,
+    metric: Metric = None,
     data_from: Annotated[
         list[Path] | None,
         typer.Option(help="What such a template may read as well; may be repeated."),
@@ -207,7 +202,7 @@ def run(
             "give --budget-tokens or --idea-budget-tokens instead"
         )
     found = arguments.establish(
-        find_templates(templates), metric, data_from or [], threads=threads, sandbox=sandbox.value,
+        find_templates(templates), metric, data_from or (), threads=threads, sandbox=sandbox.value,
         limits=arguments.parse_limits(limit or []), executor=executor.value,
         allow_network=allow_network, pass_env=pass_env,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
     Data,
+    Metric,
     Seeds,
     Templates,
     app,
@@ -163,6 +164,7 @@ def baseline(
     data: Data = None,
     seeds: Seeds = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")] = None,
+    metric: Metric = None,
 ) -> None:
     """Make `run_0` in each template's folder, as The AI Scientist wants it.
 
@@ -175,7 +177,7 @@ def baseline(
     from bonsai.sweep import build_baseline
     from bonsai.templates import find_templates
 
-    for template in find_templates(templates):
+    for template in arguments.establish(find_templates(templates), metric, threads=threads):
         chosen = arguments.parse_seeds(seeds) or list(template.scorer.seeds)
         machine = this_machine(threads, lambda line: typer.echo(f"  {line}"))
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")

@@ -8,12 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bonsai.base import BonsaiError, untrusted
+from bonsai.base import BonsaiError, listing, untrusted
 from bonsai.evaluation import primary, programs, untouched
 from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.runs import ERROR_CHARACTERS, Machine
 from bonsai.execution import temporary_folder
-from bonsai.templates import Option, Reported, Seeding, Template, install, missing_by_error
+from bonsai.templates import (
+    Option,
+    Reported,
+    Seeding,
+    Template,
+    calls_a_model,
+    downloads,
+    install,
+    missing_by_error,
+)
 
 
 def established(
@@ -47,6 +56,11 @@ def established(
     """
     if not template.is_self_reported:
         return template
+    if pass_env:
+        say(
+            f"warning: {template.name} and what ideas make of it run with the network and with "
+            f"{listing(list(pass_env))}: what a model writes can send them anywhere"
+        )
     folder = temporary_folder("establish")
     try:
         blank = Reported(
@@ -83,7 +97,9 @@ def _probe(
         )  # fmt: skip
         if not done.ok:
             end = f"{done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
-            raise BonsaiError(f"{template.name} does not run as it is: it {end}{_mend(done.error)}")
+            raise BonsaiError(
+                f"{template.name} does not run as it is: it {end}{_mend(template, how, done.error)}"
+            )
         try:
             return programs.reading(out)
         except BonsaiError as error:
@@ -130,10 +146,21 @@ def _left_before(template: Template, first: Reading, primary: str) -> tuple[list
     ], False
 
 
-def _mend(error: str) -> str:
-    """What installs a package that is missing."""
-    name = missing_by_error(error)
-    return f"\nIts package {name} is missing; `{install([name])}` may install it." if name else ""
+def _mend(template: Template, how: Reported, error: str) -> str:
+    """What may mend a program that does not run: a package, the network, a key."""
+    if name := missing_by_error(error):
+        return f"\nIts package {name} is missing; `{install([name])}` may install it."
+    if not how.pass_env and (models := calls_a_model(template.folder)):
+        return (
+            f"\nIt calls a model (by {listing(models)}), for which it needs --allow-network "
+            "--pass-env NAME, with the variable that holds the key."
+        )
+    if not how.network and (fetched := downloads(template.folder)):
+        return (
+            f"\nIt seems to download what it needs ({fetched[0]}); --allow-network lets its "
+            "baseline do so, and keeps it for the ideas."
+        )
+    return ""
 
 
 def find_option(folder: Path) -> Option | None:

@@ -186,7 +186,10 @@ def _named_paths(template: Path) -> tuple[set[str], int]:
                 climbs = max(climbs, own)
                 ups += own == 1 and len(parts) == 1
                 names.update(part for part in parts[:8] if part not in ("", ".", "..", "~"))
-            elif isinstance(node, ast.Attribute) and node.attr in ("parent", "parents", "pardir"):
-                ups += 1
+            elif isinstance(node, ast.Attribute) and node.attr == "parents":
+                ups += DEEPEST  # which of them, only a run can tell
+            elif isinstance(node, ast.Attribute | ast.Name):
+                name = node.attr if isinstance(node, ast.Attribute) else node.id
+                ups += name in ("parent", "pardir", "dirname")
         climbs = max(climbs, ups)
     return {name for name in names if len(name) < 100 and "\0" not in name}, climbs

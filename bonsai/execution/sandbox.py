@@ -136,6 +136,9 @@ def wrap(
     words += ["--bind", str(shared_memory), "/dev/shm", "--bind", str(scratch), "/tmp"]
     for path in _outermost(_python_folders()):
         words += ["--ro-bind", str(path), str(path)]
+    for path in reads:  # before what is hidden: it may lie there
+        if path.exists():
+            words += ["--ro-bind", str(path), str(path)]
     empty = []
     if not (labels or own_data):
         empty.append(data)
@@ -150,9 +153,7 @@ def wrap(
             words += ["--tmpfs", str(path)]
         else:
             words += ["--ro-bind", os.devnull, str(path)]
-    for path in (*reads, folder):
-        if path.exists():
-            words += ["--ro-bind", str(path), str(path)]
+    words += ["--ro-bind", str(folder), str(folder)]
     for path in writable:
         words += ["--bind", str(path), str(path)]
     for path in hidden:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bonsai.base import BonsaiError
-from bonsai.evaluation import Scores
+from bonsai.evaluation import Scores, read_reported, self_reported_scores
 from bonsai.kit.data import data_folder
 from bonsai.report import IdeaSummary, summarise
 from bonsai.templates import HOME, Idea, Template, contract, read_ideas, templates_folder
@@ -156,7 +157,29 @@ def find_baseline(template: Template, results: Sequence[Path]) -> tuple[Scores, 
         *(folder / template.name / "run_0" for folder in reversed(results)),
         *sorted(cache, key=lambda path: path.stat().st_mtime, reverse=True),
     ]
-    return next(_baselines(template, places), None)
+    find = _reported_baselines if template.reported else _baselines
+    return next(find(template, places), None)
+
+
+def _reported_baselines(
+    template: Template, places: Iterable[Path]
+) -> Iterator[tuple[Scores, Path]]:
+    """Of a template without `score.py`: as its runs were kept, else as its program wrote them."""
+    how = template.reported
+    assert how is not None
+    for place in places:
+        with contextlib.suppress(BonsaiError):
+            yield self_reported_scores(how, place, how.seeds), place
+        with contextlib.suppress(BonsaiError):
+            metrics = read_reported(contract.read_json(place / "final_info.json")).metrics
+            if how.primary in metrics:
+                yield (
+                    Scores(
+                        dataset=how.dataset, means=metrics, stderrs=dict.fromkeys(metrics),
+                        per_seed={name: [value] for name, value in metrics.items()}, seeds=[0],
+                    ),
+                    place,
+                )  # fmt: skip
 
 
 def _baselines(template: Template, places: Iterable[Path]) -> Iterator[tuple[Scores, Path]]:
