@@ -40,6 +40,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/hostile.py
+	$(BIN)/python benchmarks/wild.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -23,18 +23,33 @@ from rich.console import Console
 
 from bonsai.base.ledger import Ledger
 from bonsai.cli.board import Board
+from bonsai.evaluation import established, this_machine
 from bonsai.execution import execute
 from bonsai.settings import Assignment, Settings
 from bonsai.sweep.sweep import Sweep
 from bonsai.templates.template import Template
 
-TOY = Path(__file__).resolve().parent.parent / "tests" / "toy"
+REPOSITORY = Path(__file__).resolve().parent.parent
+TOY = REPOSITORY / "tests" / "toy"
+sys.path.insert(0, str(REPOSITORY))
 
 
 def main() -> None:
-    """Sweep the toy template once and print what each idea cost beside its programs."""
-    template = Template(TOY)
+    """Sweep a template of each kind once, and print what each idea cost beside its programs."""
+    from benchmarks import wild
+
+    yardstick = min(_bare_torch() for _ in range(3))
+    with tempfile.TemporaryDirectory() as temporary:
+        os.environ["BONSAI_DATA"] = str(Path(temporary) / "data")
+        _measure("with score.py", Template(TOY))
+        theirs = Template(wild.write("flat", Path(temporary)))
+        _measure("without", established(theirs, this_machine(1)))
+    print(f"a bare `import torch` in the same run: {yardstick:.2f} s")
+
+
+def _measure(kind: str, template: Template) -> None:
     ideas = [idea for idea in template.ideas if template.cassette(idea.Name)]
+    names = {idea.Name for idea in ideas}
     programs: dict[str, float] = {}
     plain = execute.run
     lock = threading.Lock()
@@ -45,16 +60,17 @@ def main() -> None:
             return plain(program, log, **options)
         finally:
             with lock:
-                idea = program.folder.parent.name
+                idea = next((part for part in log.parts if part in names), "")
                 programs[idea] = programs.get(idea, 0.0) + time.monotonic() - started
 
     execute.run = timed
     with tempfile.TemporaryDirectory() as temporary:
-        os.environ["BONSAI_DATA"] = str(Path(temporary) / "data")
         results = Path(temporary) / "results"
         results.mkdir()
         settings = Settings(
-            assignments=[Assignment(template=str(TOY), ideas=ideas)],
+            assignments=[
+                Assignment(template=str(template.folder), ideas=ideas, reported=template.reported)
+            ],
             confirm_seeds=4,
             max_confirm_seeds=4,
             first_fresh_seed=1000,
@@ -63,15 +79,16 @@ def main() -> None:
         Sweep(results, settings, Board(Console(file=io.StringIO()))).run()
         entries = Ledger(results / "ledger.jsonl").read()
 
-    yardstick = min(_bare_torch() for _ in range(3))
-    print(f"{'idea':<18}{'edits':>7}{'wall s':>9}{'programs s':>12}{'runner s':>10}")
+    execute.run = plain
+    print(
+        f"template {kind}\n{'idea':<18}{'edits':>7}{'wall s':>9}{'programs s':>12}{'runner s':>10}"
+    )
     for idea in ideas:
         own = [entry for entry in entries if entry.idea == idea.Name]
         wall = own[-1].time - (own[0].time - own[0].seconds)
         edits = sum(entry.step in {"plan", "edit", "write_up"} for entry in own)
         runner = wall - programs[idea.Name]
         print(f"{idea.Name:<18}{edits:>7}{wall:>9.2f}{programs[idea.Name]:>12.2f}{runner:>10.2f}")
-    print(f"a bare `import torch` in the same run: {yardstick:.2f} s")
 
 
 def _bare_torch() -> float:

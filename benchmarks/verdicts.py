@@ -7,8 +7,9 @@ together. Ideas of a sweep share their baseline, so their differences hang toget
 First ideas that change nothing (an A/A test), with noise of several shapes; then ideas with planted
 effects; then what hope costs, the constant by which a look decides whether to go on. Beside them
 stand, on the same numbers, a paired t-test with Holm's correction on a fixed number of seeds, and
-the habit of calling each improvement of the mean progress. At last real ideas that change nothing
-but the random numbers go through the real runner.
+the habit of calling each improvement of the mean progress. Then programs without `score.py`, whose
+seeds the runner moves from outside; at last real ideas that change nothing but the random numbers
+go through the real runner.
 
 Effects are in standard deviations of the difference between an idea and its baseline on one seed
 (Cohen's d for paired samples). Intervals are Clopper and Pearson's, 95 %.
@@ -38,11 +39,13 @@ from rich.console import Console
 from scipy import stats
 
 from bonsai.cli.board import Board
-from bonsai.evaluation import verdict
+from bonsai.evaluation import programs, verdict
 from bonsai.evaluation.verdict import Verdict
+from bonsai.kit import launched
 from bonsai.report.summary import summarise
 from bonsai.settings import CONFIRM_SEEDS, MAX_CONFIRM_SEEDS, Assignment, Settings
 from bonsai.sweep.sweep import Sweep
+from bonsai.templates import Option, Reported
 from bonsai.templates.contract import Claim, Idea
 from bonsai.templates.template import Template
 
@@ -136,6 +139,7 @@ def main() -> None:
         _print_nulls(noises, many, rng)
         _print_power(noises["normal"], many, rng)
         _print_hope(noises["normal"], many, rng)
+        _print_reported(many, rng)
         print(f"\nsimulated in {time.monotonic() - started:.0f} s\n", flush=True)
         if arguments.real:
             _print_real(Path(folder), arguments.real)
@@ -235,6 +239,81 @@ def _print_real(folder: Path, count: int) -> None:
         f"{count} real ideas that change nothing but the random numbers, through the real runner:\n"
         f"{told}; {seeds:.1f} fresh seeds an idea, {time.monotonic() - started:.0f} s"
     )
+
+
+def _print_reported(many: Callable[[int], int], rng: np.random.Generator) -> None:
+    print(
+        "\nPrograms without score.py, with ideas that only draw their random numbers later: seeds\n"
+        "reach them as in a sweep. In %, with intervals.\n"
+    )
+    print(f"{'seeds of the program':<24}{'ideas':>6}{'sweeps':>8}{'supported in':>22}"
+          f"{'refuted in':>22}{'spread':>8}")  # fmt: skip
+    for kind in PROGRAMS:
+        for ideas, sweeps in ((1, many(600)), (14, many(80))):
+            runs = _run_programs(kind, ideas, sweeps, rng)
+            found = _follow(Plan(_steady, ideas, sweeps), runs)
+            spread = np.mean([values.std(ddof=1) for values, _ in runs])
+            print(f"{kind:<24}{ideas:>6}{sweeps:>8}{found.sweep_rate('supported'):>22}"
+                  f"{found.sweep_rate('refuted'):>22}{spread:>8.3f}", flush=True)  # fmt: skip
+
+
+# --- programs without score.py --------------------------------------------------------------------
+
+PROGRAMS: dict[str, str] = {  # `later` numbers are drawn before those that count
+    "fixed within": "np.random.seed(1337); np.random.rand(later); "
+    "score = np.random.randn(40).var()",
+    "by --seed": "rng = np.random.default_rng(seed); rng.random(later); "
+    "score = rng.normal(size=40).var()",
+    "none": "np.random.rand(later); [random.random() for _ in range(later)]; "
+    "score = np.random.randn(40).var() + random.random()",
+}
+WORKER = """
+import importlib.util, json, random, sys
+code, path, runs = json.load(sys.stdin)
+spec = importlib.util.spec_from_file_location("launcher", path)
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+launcher.change_random()
+import numpy as np
+launcher.change_numpy(np.random)
+compiled, scores = compile(code, "experiment.py", "exec"), []
+for shift, start, seed, later in runs:  # each as a process of its own would begin
+    launcher._shift, launcher._start, launcher._unseeded = shift, start, 0
+    random.seed()
+    np.random.seed()
+    names = {"np": np, "random": random, "seed": seed, "later": later}
+    exec(compiled, names)
+    scores.append(float(names["score"]))
+json.dump(scores, sys.stdout)
+"""
+
+
+def _run_programs(
+    kind: str, ideas: int, sweeps: int, rng: np.random.Generator
+) -> list[tuple[Values, Values]]:
+    """The scores of ideas, shape (ideas, MOST), and of the baseline, for sweeps on fresh seeds."""
+    how = Reported(
+        directions={"score": "higher"}, selection="score", dataset="toy",
+        seeding="option" if kind == "by --seed" else "shifted",
+        option=Option(flag="--seed", default=(0,)) if kind == "by --seed" else None,
+    )  # fmt: skip
+    runs = []
+    for _ in range(sweeps):
+        first = 1000 * (1 + int(rng.integers(1_000_000)))
+        for later in range(ideas + 1):
+            for seed in range(first, first + MOST):
+                given = programs.variables(how, seed)
+                own = programs.arguments(how, "run_1", seed)[3:]
+                runs.append((
+                    int(given[launched.SHIFT]), int(given[launched.START]),
+                    int(own[0]) if own else 0, later,
+                ))  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], capture_output=True, text=True, check=True,
+        input=json.dumps([PROGRAMS[kind], str(launched.FOLDER / "sitecustomize.py"), runs]),
+    )  # fmt: skip
+    scores = np.asarray(json.loads(done.stdout)).reshape(sweeps, ideas + 1, MOST)
+    return [(each[1:], each[0]) for each in scores]
 
 
 # --- simulated sweeps -----------------------------------------------------------------------------

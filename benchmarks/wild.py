@@ -4,7 +4,8 @@ Run:  python benchmarks/wild.py [--only NAME ...]
 
 Each is written into a temporary folder and swept through the real loop, with a played-back edit
 that makes its result better, and with one that changes a comment alone. It prints how many came to
-a verdict, and how many of the null ideas were supported, of which there should be none or few.
+a verdict, and how many of the null ideas were supported, of which there should be none or few; then
+how many idea files are read, in the shapes of people, models and other tools.
 """
 
 from __future__ import annotations
@@ -198,13 +199,17 @@ def _edit(file: str, before: str, after: str) -> str:
     return f"It.\n\n{file}\n```python\n{body}\n```\n"
 
 
-def sweep(name: str, folder: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Sweep a template that `write` wrote."""
+def sweep(
+    name: str, folder: Path, out: Path, *more: str, stands_in: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Sweep a template that `write` wrote; by default from the folder of templates."""
     command = [
         sys.executable, str(REPOSITORY / "runner.py"), "run", str(folder), "--out", str(out),
         "--confirm-seeds", "8", "--max-confirm-seeds", "8", *WILD[name].arguments, *more,
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder.parent)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=stands_in or folder.parent
+    )
 
 
 def words(out: Path) -> dict[str, str]:
@@ -235,6 +240,10 @@ def main() -> None:
             print(f"{name}: {found[BETTER]}; null: {found[NULL]}; {seeds}", flush=True)
     print(f"{swept} of {len(chosen)} templates without score.py were swept to a verdict")
     print(f"{nulls} of {swept} ideas that change nothing were supported (nominal: 2.5 %)")
+    sys.path.insert(0, str(REPOSITORY))
+    from tests.templates.idea_shapes import count_read
+
+    print("{} of {} idea files were read, each as it was meant".format(*count_read()))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def choose_ideas(
     from bonsai.settings import REPORT
     from bonsai.templates import idea_file, idea_files, read_ideas
 
-    known = {name for template in templates for idea in template.ideas for name in _names_of(idea)}
+    own = {template: _seed_ideas(template, wanted, say) for template in templates}
+    known = {name for ideas in own.values() for idea in ideas for name in _names_of(idea)}
     files = [item for item in wanted if item not in known and _is_file(item)]
     names = {
         name.strip()
@@ -71,7 +72,7 @@ def choose_ideas(
     chosen = []
     unjudged = []
     for template in templates:
-        ideas = [idea for idea in template.ideas if not wanted or names & _names_of(idea)]
+        ideas = [idea for idea in own[template] if not wanted or names & _names_of(idea)]
         ideas += [
             idea for group in sets if group.suits(template.name) or named for idea in group.ideas
         ]
@@ -99,6 +100,17 @@ def choose_ideas(
     for line in unjudged:
         say(f"left out: {line}")
     return chosen
+
+
+def _seed_ideas(template: Template, wanted: list[str], say: Say) -> list[Idea]:
+    """A template's own ideas; where a person brings a file of ideas, it need not have any."""
+    try:
+        return template.ideas
+    except BonsaiError as error:
+        if not any(_is_file(item) for item in wanted):
+            raise
+        say(f"{template.name} has no ideas of its own: {error}")
+        return []
 
 
 def _names_of(idea: Idea) -> set[str]:

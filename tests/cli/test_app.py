@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from benchmarks import wild
 from bonsai.cli import app, arguments
 from bonsai.templates import Idea, Template
 from tests import sweeps
@@ -240,6 +241,15 @@ def test_baseline_makes_run_0_in_the_template_and_reuses_it(tmp_path: Path) -> N
     assert 0 < info["digits"]["means"]["test_accuracy"] < 100
     second = _bonsai("baseline", str(toy), "--seeds", "7")
     assert "reused from the cache" in second.output
+
+
+def test_baseline_of_a_template_without_score_py_is_the_programs_own_run(tmp_path: Path) -> None:
+    folder = wild.write("own_loop", tmp_path)
+    done = _bonsai("baseline", str(folder))
+    assert done.exit_code == 0, done.output
+    assert "judged by best_val_loss (lower is better)" in done.output
+    info = json.loads((folder / "run_0" / "final_info.json").read_text())
+    assert len(info["toy"]["final_info_dict"]["best_val_loss"]) == 3
 
 
 def test_two_templates_of_one_name_are_not_swept_into_one_folder(tmp_path: Path) -> None:

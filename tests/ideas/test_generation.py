@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from benchmarks import wild
 from bonsai.base.ledger import Ledger
 from bonsai.cli import app, arguments
 from bonsai.evaluation import verdict
@@ -141,6 +142,20 @@ def test_ctrl_c_keeps_what_there_is_also_of_an_unfinished_conversation(tmp_path:
 
 
 # ------------------------------------------------------------------------------ what is told
+
+
+def test_ideas_for_a_template_without_score_py_are_told_its_own_figures(tmp_path: Path) -> None:
+    folder = wild.write("flat", tmp_path)
+    model = FakeModel(_says(Claims=None))
+    with model.serving():
+        live = ("--model", "openai/anything", "--api-base", model.url, "--reflections", "0")
+        done = CliRunner().invoke(
+            app, ["ideas", str(folder), "-n", "1", "--out", str(tmp_path / "new.json"), *live]
+        )
+    assert done.exit_code == 0, done.output
+    assert "self-reported" in done.stdout
+    assert [idea.Name for idea in read_ideas(tmp_path / "new.json").ideas] == ["mirrored_digits"]
+    assert "loss" in str(model.bodies[0]["messages"])
 
 
 def test_the_model_is_told_the_template_and_all_that_exists(tmp_path: Path) -> None:

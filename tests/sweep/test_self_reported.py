@@ -18,7 +18,16 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
     found = {}
     for name in ("own_loop", "seed_option", "ode"):
         home = tmp_path_factory.mktemp(name)
-        done = wild.sweep(name, wild.write(name, home), home / "results")
+        folder = wild.write(name, home)
+        if name == "seed_option":  # as a person has it who stands in The AI Scientist's checkout
+            (folder / "seed_ideas.json").rename(folder / "ideas.json")
+            (folder / "seed_ideas.json").write_text("[]")
+            done = wild.sweep(
+                name, Path(name), home / "results", "--ideas", f"templates/{name}/ideas.json",
+                stands_in=home / "checkout",
+            )  # fmt: skip
+        else:
+            done = wild.sweep(name, folder, home / "results")
         assert done.returncode == 0, done.stderr
         found[name] = (home / "results", done.stdout)
     return found

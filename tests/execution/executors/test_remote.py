@@ -45,5 +45,5 @@ def test_links_are_laid_where_the_program_runs(tmp_path: Path) -> None:
 
 
 def test_data_that_the_machine_lacks_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BonsaiError, match="on .*nowhere.* which the experiment reads, is not on"):
+    with pytest.raises(BonsaiError, match=r"on .*nowhere.* which the experiment reads, is not on"):
         _run(tmp_path, tmp_path / "nowhere", tmp_path / "log")
