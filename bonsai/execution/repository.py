@@ -94,10 +94,36 @@ class Repository:
         """A file as it was at `commit`, byte for byte."""
         return self._output("show", f"{commit}:{name}")
 
+    def add_version(self, parent: str, name: str, content: bytes, message: str, label: str) -> str:
+        """A commit like `parent` but for one file; what lies in the folder is not touched.
+
+        Args:
+            parent: the commit that it follows.
+            name: the file, at the top of the folder.
+            content: what it holds.
+            message: of the commit.
+            label: a branch of this name leads to it.
+
+        Returns:
+            The commit's hash.
+        """
+        blob = self._output("hash-object", "-w", "--stdin", given=content).decode().strip()
+        lines = self._output("ls-tree", "-z", parent).split(b"\0")[:-1]
+        kept = [line for line in lines if line.split(b"\t", 1)[1] != name.encode()]
+        entries = [*kept, f"100644 blob {blob}\t{name}".encode(), b""]
+        tree = self._output("mktree", "-z", given=b"\0".join(entries)).decode().strip()
+        commit = self._git("commit-tree", tree, "-p", parent, "-m", message).strip()
+        self._git("update-ref", f"refs/heads/{label}", commit)
+        return commit
+
+    def difference(self, before: str, after: str) -> str:
+        """What `git diff` says between two commits; it can be applied as a patch."""
+        return self._git("diff", before, after)
+
     def _git(self, *arguments: str) -> str:
         return self._output(*arguments).decode("utf-8", "surrogateescape")
 
-    def _output(self, *arguments: str) -> bytes:
+    def _output(self, *arguments: str, given: bytes | None = None) -> bytes:
         if arguments[0] != "init":
             self._disarm()
         settings = [
@@ -116,7 +142,7 @@ class Repository:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
-                stdin=subprocess.DEVNULL,
+                **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
                 check=True,
                 timeout=GIT_SECONDS,
             )

@@ -1,0 +1,265 @@
+"""Who makes candidates: a sampler that moves settings, or a model that edits the code.
+
+All are met by one question: change this version, given the tree and what is known of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bonsai.base import BonsaiError
+from bonsai.search.space import Setting, Value, values_of, with_values
+
+MOST_TRIALS = 400  # finished candidates that Optuna's sampler is shown
+STARTUP = 10  # candidates before its model of the space counts
+TRIES = 20  # to find a version that is not there yet
+
+
+@dataclass(frozen=True)
+class Node:
+    """A candidate as proposers see it.
+
+    Attributes:
+        number: its number; 0 is the template itself.
+        parent: the number of the one that it was made from; its own for the template.
+        source: its `experiment.py`.
+        changed: what it changed in its parent, in a line.
+        by: who proposed it.
+        gain: what is believed of it against the template, higher is better; None: nothing.
+        failure: why it gave no result; empty if it did.
+    """
+
+    number: int
+    parent: int
+    source: str
+    changed: str
+    by: str
+    gain: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A version that is to be tried.
+
+    Attributes:
+        source: its `experiment.py`.
+        changed: what is changed in the parent, in a line.
+    """
+
+    source: str
+    changed: str
+
+
+class NoProposal(BonsaiError):
+    """A proposer has nothing to offer; the text says why."""
+
+
+class Proposer(Protocol):
+    """Makes candidates."""
+
+    name: str
+
+    def propose(self, tree: Sequence[Node], parent: Node, number: int) -> Proposal:
+        """Change a version.
+
+        Args:
+            tree: all candidates so far, by number.
+            parent: the one to change.
+            number: of the candidate to be made; the same number and tree give the same candidate.
+
+        Raises:
+            NoProposal: there is nothing to offer.
+        """
+
+
+@dataclass
+class SettingsProposer:
+    """Moves one to three settings of the parent.
+
+    Where they go is drawn by `sample` from all settings at once; only some are taken, since a
+    search by small steps keeps what was found before.
+
+    Attributes:
+        name: as in `--proposer`.
+        space: the settings.
+        seed: of the search.
+        sample: draws a value for every setting, given what is known.
+    """
+
+    name: str
+    space: Mapping[str, Setting]
+    seed: int
+    sample: Callable[[Mapping[str, Setting], Sequence[Node], int], dict[str, Value]]
+
+    def propose(self, tree: Sequence[Node], parent: Node, number: int) -> Proposal:
+        """See `Proposer.propose`."""
+        now = values_of(parent.source)
+        open_settings = {name: each for name, each in self.space.items() if name in now}
+        if not open_settings:
+            raise NoProposal(
+                "Config in experiment.py has no field that can be moved: a number or a truth value "
+                'as its default, or an entry in "search" of prompt.json'
+            )
+        known = {node.source for node in tree}
+        for attempt in range(TRIES):
+            seed = _seed(self.seed, self.name, number, attempt)
+            rng = random.Random(seed)
+            drawn = self.sample(open_settings, tree, seed)
+            count = min(len(drawn), 1 + (rng.random() < 0.5) + (rng.random() < 0.25))
+            taken = rng.sample(sorted(drawn), count)
+            moved = {name: drawn[name] for name in taken if drawn[name] != now[name]}
+            source = with_values(parent.source, moved)
+            if moved and source not in known:
+                changes = (f"{name} {now[name]!r} → {value!r}" for name, value in moved.items())
+                return Proposal(source, ", ".join(changes))
+        raise NoProposal("every version that was drawn has been there before")
+
+
+def make_random(space: Mapping[str, Setting], seed: int) -> Proposer:
+    """Draws settings from their ranges, whatever is known."""
+
+    def sample(
+        settings: Mapping[str, Setting], tree: Sequence[Node], seed: int
+    ) -> dict[str, Value]:
+        rng = random.Random(seed)
+        return {name: draw(each, rng) for name, each in settings.items()}
+
+    return SettingsProposer("random", space, seed, sample)
+
+
+def make_tpe(space: Mapping[str, Setting], seed: int) -> Proposer:
+    """Draws settings by the tree-structured Parzen estimator of Optuna (Bergstra et al., 2011)."""
+
+    def sample(
+        settings: Mapping[str, Setting], tree: Sequence[Node], seed: int
+    ) -> dict[str, Value]:
+        return sample_tpe(settings, _trials(settings, tree), seed)
+
+    return SettingsProposer("tpe", space, seed, sample)
+
+
+def draw(setting: Setting, rng: random.Random) -> Value:
+    """A value from a setting's range, uniform in it or in its logarithm."""
+    if setting.choices:
+        return rng.choice(setting.choices)
+    assert setting.low is not None and setting.high is not None
+    if setting.log:
+        value = math.exp(rng.uniform(math.log(setting.low), math.log(setting.high)))
+    else:
+        value = rng.uniform(setting.low, setting.high)
+    return tidy(setting, value)
+
+
+def tidy(setting: Setting, value: float) -> Value:
+    """A number as a person would write it: whole where it is one, else with three digits."""
+    assert setting.low is not None and setting.high is not None
+    if setting.whole:
+        return min(max(round(value), math.ceil(setting.low)), math.floor(setting.high))
+    return float(f"{value:.3g}")
+
+
+Trial = tuple[dict[str, Value], float]  # the settings of a candidate, and its gain
+
+
+def sample_tpe(
+    settings: Mapping[str, Setting], trials: Sequence[Trial], seed: int
+) -> dict[str, Value]:
+    """One draw of all settings by Optuna's TPE, given these trials; the same for the same seed."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: _distribution(each) for name, each in settings.items()}
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
+    )
+    study.add_trials([
+        optuna.trial.create_trial(params=params, distributions=distributions, value=gain)
+        for params, gain in trials
+    ])  # fmt: skip
+    drawn = study.ask(distributions).params
+    return {
+        name: drawn[name] if each.choices else tidy(each, float(drawn[name]))
+        for name, each in settings.items()
+    }
+
+
+def _distribution(setting: Setting) -> Any:
+    from optuna import distributions
+
+    if setting.choices:
+        return distributions.CategoricalDistribution(setting.choices)
+    assert setting.low is not None and setting.high is not None
+    if setting.whole:
+        low, high = math.ceil(setting.low), math.floor(setting.high)
+        return distributions.IntDistribution(low, high, log=setting.log)
+    return distributions.FloatDistribution(setting.low, setting.high, log=setting.log)
+
+
+def _trials(settings: Mapping[str, Setting], tree: Sequence[Node]) -> list[Trial]:
+    """What the sampler can learn from: those within the ranges, with a gain; failures are worst."""
+    gains = [node.gain for node in tree if node.gain is not None]
+    worst = min(gains, default=0.0)
+    found = []
+    for node in tree[-MOST_TRIALS:]:
+        gain = worst if node.failure else node.gain
+        if gain is None:
+            continue
+        values = values_of(node.source)
+        if all(
+            name in values and _is_within(each, values[name]) for name, each in settings.items()
+        ):
+            found.append(({name: values[name] for name in settings}, gain))
+    return found
+
+
+def _is_within(setting: Setting, value: Value) -> bool:
+    if setting.choices:
+        return value in setting.choices
+    assert setting.low is not None and setting.high is not None
+    return isinstance(value, int | float) and setting.low <= value <= setting.high
+
+
+def _seed(*parts: object) -> int:
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+@dataclass
+class Mixed:
+    """Several proposers; the share of each moves to what has worked.
+
+    A proposer's turn is drawn by Thompson's rule (Biometrika 25:285-294, 1933): from a Beta
+    distribution over how often its candidates were taken on.
+
+    Attributes:
+        proposers: at least one.
+        seed: of the search.
+    """
+
+    proposers: Sequence[Proposer]
+    seed: int
+    name: str = field(default="mixed", init=False)
+
+    def choose(self, tree: Sequence[Node], parents: set[int], number: int) -> Proposer:
+        """Whose turn it is.
+
+        Args:
+            tree: all candidates so far.
+            parents: numbers of those that were taken on.
+            number: of the candidate to be made.
+        """
+        rng = random.Random(_seed(self.seed, "mixed", number))
+
+        def hope(proposer: Proposer) -> float:
+            own = [node for node in tree if node.by == proposer.name]
+            good = sum(node.number in parents for node in own)
+            return rng.betavariate(1 + good, 1 + len(own) - good)
+
+        return max(self.proposers, key=hope)
