@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
 from bonsai.doctor.subject import PlotTrial, Subject, parsed
+from bonsai.doctor.ways import climbing
 from bonsai.evaluation import ERROR_CHARACTERS
 from bonsai.execution import syntax_problem
 
@@ -57,20 +58,21 @@ def experiment_arguments(subject: Subject) -> Iterator[Finding]:
 
 def experiment_paths(subject: Subject) -> Iterator[Finding]:
     """The folder is copied to another depth, so no path may climb out of it."""
-    sources = [path for path in sorted(subject.folder.glob("*.py")) if path.is_file()]
-    climbing = [
-        (path.name, line, text)
-        for path in sources
-        for line, text in _strings(parsed(subject.text(path.name)))
-        if re.search(r"(^|[\\/])\.\.[\\/]", text)
-    ]
-    for name, line, text in climbing:
-        yield warning(
-            f"{name}, line {line}: the path {text[:60]!r} leads out of the folder, which is copied "
-            "elsewhere for each idea",
-            "load data from a cache with a fixed place (the kit's is $BONSAI_DATA)",
-        )
-    if not climbing:
+    found = False
+    for path in subject.code():
+        name = path.relative_to(subject.folder)
+        tree = parsed(subject.text(name.as_posix()))
+        for line, text in climbing(tree, len(name.parts) - 1):
+            found = True
+            yield warning(
+                f"{name.as_posix()}, line {line}: the path {text} leads out of the folder, which "
+                "The AI Scientist copies to another depth for each idea"
+                + ("" if subject.is_ours else "; `bonsai run` keeps what it means from here"),
+                "load data from a cache with a fixed place (the kit's is $BONSAI_DATA)"
+                if subject.is_ours else
+                "for The AI Scientist, name the data by an absolute path, or put it in the folder",
+            )  # fmt: skip
+    if not found:
         yield ok("no path in the code leads out of the folder")
 
 
@@ -180,14 +182,6 @@ def _crash(subject: Subject, trial: PlotTrial, when: str, *, strict: bool) -> Fi
         f"plot.py {how} {when}" + (f":\n{end}" if end else ""),
         "draw the run folders that hold final_info.json, and leave out all others",
     )
-
-
-def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and text of every string that is not a docstring or another lone expression."""
-    lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in lone:
-            yield node.lineno, node.value
 
 
 def _calls(tree: ast.Module, function: str, module: str) -> bool:

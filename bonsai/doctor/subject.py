@@ -11,7 +11,15 @@ from functools import cached_property
 from pathlib import Path
 
 from bonsai.base import BonsaiError, plain_text
-from bonsai.evaluation import Machine, Reading, Scores, read_reported, run_experiment, this_machine
+from bonsai.evaluation import (
+    Machine,
+    Reading,
+    Scores,
+    read_reported,
+    run_experiment,
+    this_machine,
+    ways_out,
+)
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
 from bonsai.templates import Template, contract, make_writable, read_ideas
@@ -173,10 +181,10 @@ class Subject:
         )
         return PlotTrial(copy, done, drawn)
 
-    def copy(self) -> Path:
-        """A fresh copy of the folder without results, under the same name."""
+    def copy(self, depth: int = 0) -> Path:
+        """A fresh copy of the folder without results, under the same name, in empty folders."""
         self._copies += 1
-        target = self.scratch / str(self._copies) / self.folder.name
+        target = self.scratch.joinpath(*[str(self._copies)] * (depth + 1), self.folder.name)
         shutil.copytree(self.folder, target, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
         make_writable(target)
         return target
@@ -186,10 +194,20 @@ class Subject:
         path = self.folder / name
         return plain_text(path.read_bytes(), path.name) if path.is_file() else ""
 
+    def code(self) -> list[Path]:
+        """Its Python files, here and below, but for those of runs and hidden ones."""
+        return [
+            path for path in sorted(self.folder.rglob("*.py"))
+            if path.is_file() and not any(
+                part.startswith((".", "run_", "__pycache__"))
+                for part in path.relative_to(self.folder).parts
+            )
+        ]  # fmt: skip
+
     def relative(self, text: str) -> str:
         """The text with paths into the folder or into a copy shortened to names within it."""
         name = re.escape(self.folder.name)
-        copies = rf"{re.escape(str(self.scratch))}[/\\]\d+[/\\]{name}[/\\]"
+        copies = rf"{re.escape(str(self.scratch))}[/\\](\d+[/\\])+{name}[/\\]"
         return re.sub(copies, "", text).replace(f"{self.folder}/", "")
 
     def at_hand(self) -> list[str]:
@@ -242,8 +260,12 @@ class Subject:
     def _whole_run(self) -> Trial:
         if not (self.folder / "experiment.py").is_file():
             return Trial(skipped="there is none")
-        work = self.copy()
-        program = Program(("experiment.py", "--out_dir=run_0"), work, STRANGERS_RUN_SECONDS)
+        links = ways_out(self.folder)  # as a sweep lays them
+        work = self.copy(max((name.count("../") for name in links), default=0))
+        program = Program(
+            ("experiment.py", "--out_dir=run_0"), work, STRANGERS_RUN_SECONDS,
+            links=tuple(links.items()),
+        )  # fmt: skip
         # Without walls: it may bring its data from anywhere.
         done = replace(self.machine, walls=False).run(program, work.parent / "run")
         if not done.ok:
