@@ -77,12 +77,22 @@ class Subject:
     run_strangers: bool = False
     threads: int = 1
     on_line: Callable[[str], None] | None = None
+    gpu: bool | None = None
     _copies: int = field(default=0, init=False)
 
     @cached_property
     def machine(self) -> Machine:
         """What it is run on."""
         return this_machine(self.threads, self.on_line)
+
+    @cached_property
+    def has_gpu(self) -> bool:
+        """Whether this machine has a GPU, unless `gpu` says so."""
+        if self.gpu is not None:
+            return self.gpu
+        import torch  # here: it takes long to load
+
+        return torch.cuda.is_available()
 
     @cached_property
     def source(self) -> str:
@@ -274,22 +284,31 @@ class Subject:
         try:
             results_of_strangers(work / "run_0" / "final_info.json")
         except BonsaiError as error:
-            return Trial(problem=f"the run ended with exit code 0, but {self.relative(str(error))}")
+            problem = f"the run ended with exit code 0, but {self.relative(str(error))}"
+            there = (work / "run_0" / "final_info.json").is_file()
+            return Trial(work / "run_0" if there else None, problem=problem)
         return Trial(work / "run_0", None, done.seconds, done.error)
 
 
-def results_of_strangers(path: Path) -> Reading:
+def results_of_strangers(path: Path) -> Reading | None:
     """The numbers in a `final_info.json`, of which The AI Scientist reads `means` under every key.
 
+    Returns:
+        The numbers; None if there are none that are finite, which The AI Scientist lets through.
+
     Raises:
-        BonsaiError: it holds no number, or a key without `means`.
+        BonsaiError: it holds no object, or a key without `means`.
     """
     value = contract.read_json(path)
-    found = read_reported(value, f"{path}")
+    if not isinstance(value, dict):
+        raise BonsaiError(f"{path} holds no object")
     for name, entry in value.items():
         if not isinstance(entry, dict) or "means" not in entry:
             raise BonsaiError(f"{path}: {name}.means: field required")
-    return found
+    try:
+        return read_reported(value, f"{path}")
+    except BonsaiError:
+        return None
 
 
 def _images(folder: Path) -> dict[str, tuple[int, int]]:
