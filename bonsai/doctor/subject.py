@@ -26,7 +26,7 @@ from bonsai.templates import Template, contract, make_writable, read_ideas
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run
-NOT_ASKED = "it has no --smoke, and a whole run takes long"
+NOT_ASKED = "it has no --smoke, and a whole run takes long (`bonsai doctor --run` runs it)"
 
 
 @dataclass(frozen=True)
