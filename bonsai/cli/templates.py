@@ -89,6 +89,9 @@ def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Build the baseline (run_0) where it is missing.")
     ] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="Run an experiment that has no --smoke, in whole.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="Check that a key for this model is there.")
     ] = None,
@@ -107,7 +110,9 @@ def doctor(
     from bonsai.templates import find_templates
 
     found = find_templates(templates)
-    raise typer.Exit(examination.report(found, fix=fix, model=model, api_base=api_base))
+    raise typer.Exit(
+        examination.report(found, fix=fix, model=model, api_base=api_base, run_strangers=run)
+    )
 
 
 @app.command()

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
+from bonsai.doctor.reading import arguments, bare_words, has_labels
 from bonsai.doctor.subject import PlotTrial, Subject, parsed
+from bonsai.doctor.ways import climbing
 from bonsai.evaluation import ERROR_CHARACTERS
 from bonsai.execution import syntax_problem
+from bonsai.templates import install, missing_by_error
 
 MAX_LINES = 400
 
@@ -37,11 +40,13 @@ def experiment_source(subject: Subject) -> Iterator[Finding]:
 def experiment_arguments(subject: Subject) -> Iterator[Finding]:
     """It is run as `python experiment.py --out_dir=run_1`, and with nothing else."""
     tree = parsed(subject.source)
-    required = sorted(_required_options(tree) - {"out_dir"})
+    required = [
+        each for each in arguments(tree) if each.is_required and each.name != "--out_dir"
+    ]  # fmt: skip
     if required:
         yield failure(
-            f"experiment.py requires {', '.join('--' + name for name in required)}; "
-            "it is run with --out_dir and nothing else",
+            f"experiment.py requires {', '.join(each.name for each in required)} (line "
+            f"{required[0].line}); it is run with --out_dir and nothing else",
             "give these options defaults",
         )
     elif _calls(tree, "main", "kit") or "out_dir" in subject.source:
@@ -57,20 +62,21 @@ def experiment_arguments(subject: Subject) -> Iterator[Finding]:
 
 def experiment_paths(subject: Subject) -> Iterator[Finding]:
     """The folder is copied to another depth, so no path may climb out of it."""
-    sources = [path for path in sorted(subject.folder.glob("*.py")) if path.is_file()]
-    climbing = [
-        (path.name, line, text)
-        for path in sources
-        for line, text in _strings(parsed(subject.text(path.name)))
-        if re.search(r"(^|[\\/])\.\.[\\/]", text)
-    ]
-    for name, line, text in climbing:
-        yield warning(
-            f"{name}, line {line}: the path {text[:60]!r} leads out of the folder, which is copied "
-            "elsewhere for each idea",
-            "load data from a cache with a fixed place (the kit's is $BONSAI_DATA)",
-        )
-    if not climbing:
+    found = False
+    for path in subject.code():
+        name = path.relative_to(subject.folder)
+        tree = parsed(subject.text(name.as_posix()))
+        for line, text in climbing(tree, len(name.parts) - 1):
+            found = True
+            yield warning(
+                f"{name.as_posix()}, line {line}: the path {text} leads out of the folder, which "
+                "The AI Scientist copies to another depth for each idea"
+                + ("" if subject.is_ours else "; `bonsai run` keeps what it means from here"),
+                "load data from a cache with a fixed place (the kit's is $BONSAI_DATA)"
+                if subject.is_ours else
+                "for The AI Scientist, name the data by an absolute path, or put it in the folder",
+            )  # fmt: skip
+    if not found:
         yield ok("no path in the code leads out of the folder")
 
 
@@ -105,12 +111,25 @@ def plot_source(subject: Subject) -> Iterator[Finding]:
     if problem := syntax_problem(path):
         yield failure(problem, "mend the syntax")
         return
-    if _has_labels(parsed(subject.text("plot.py"))):
+    if has_labels(parsed(subject.text("plot.py"))):
         yield ok("plot.py parses, and names the runs in `labels`")
     else:
-        yield failure(
+        yield Finding(
+            "failure" if subject.is_ours else "warning",
             "plot.py has no dictionary `labels`; a model is asked to name its runs there",
             'write labels = {"run_0": "Baseline"} at the top, and fall back to a run\'s own name',
+        )
+
+
+def plot_arguments(subject: Subject) -> Iterator[Finding]:
+    """It is run as `python plot.py`, with nothing else."""
+    tree = parsed(subject.text("plot.py"))
+    asked = [(each.line, f"requires {each.name}") for each in arguments(tree) if each.is_required]
+    asked += [(line, f"takes {text}") for line, text in bare_words(tree)]
+    for line, what in asked[:1]:
+        yield failure(
+            f"plot.py, line {line}: it {what}, and is run as `python plot.py`, with nothing else",
+            'give it a default, such as nargs="?", default="." for a folder',
         )
 
 
@@ -142,7 +161,8 @@ def plot_runs(subject: Subject) -> Iterator[Finding]:
     elif not subject.plot.done.ok:
         yield _blame(subject, subject.plot)
     elif not subject.plot.figures:
-        yield failure(
+        yield Finding(
+            "failure" if subject.is_ours else "warning",
             "plot.py ends well and draws no PNG in its own folder",
             "save each figure as a .png beside plot.py: a paper can show no others",
         )
@@ -175,19 +195,14 @@ def _blame(subject: Subject, worst: PlotTrial) -> Finding:
 def _crash(subject: Subject, trial: PlotTrial, when: str, *, strict: bool) -> Finding:
     how = "takes longer than its limit" if trial.done.stopped is not None else "fails"
     end = subject.relative(trial.done.error).strip()[-600:]
+    if (missing := missing_by_error(end)) is not None:
+        return warning(f"plot.py needs {missing}, which is not installed here",
+                       f"`{install([missing])}`")  # fmt: skip
     return Finding(
         "failure" if strict else "warning",
         f"plot.py {how} {when}" + (f":\n{end}" if end else ""),
         "draw the run folders that hold final_info.json, and leave out all others",
     )
-
-
-def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and text of every string that is not a docstring or another lone expression."""
-    lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in lone:
-            yield node.lineno, node.value
 
 
 def _calls(tree: ast.Module, function: str, module: str) -> bool:
@@ -199,35 +214,3 @@ def _calls(tree: ast.Module, function: str, module: str) -> bool:
         and node.func.value.id == module
         for node in ast.walk(tree)
     )
-
-
-def _required_options(tree: ast.Module) -> set[str]:
-    """Names of argparse's arguments that have no default: `required=True`, or positional."""
-    names = set()
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
-        if node.func.attr != "add_argument" or not node.args:
-            continue
-        first = node.args[-1]
-        if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-            continue
-        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-        required = keywords.get("required")
-        is_required = isinstance(required, ast.Constant) and required.value is True
-        positional = not first.value.startswith("-") and "nargs" not in keywords
-        if is_required or positional:
-            names.add(first.value.lstrip("-"))
-    return names
-
-
-def _has_labels(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        targets = (
-            node.targets if isinstance(node, ast.Assign)
-            else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )  # fmt: skip
-        named = any(isinstance(target, ast.Name) and target.id == "labels" for target in targets)
-        if named and isinstance(getattr(node, "value", None), ast.Dict):
-            return True
-    return False

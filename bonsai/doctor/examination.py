@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bonsai.base import BonsaiError
-from bonsai.doctor import code, files, pack, paper
+from bonsai.doctor import code, files, pack, paper, strangers
 from bonsai.doctor.finding import Finding, count, exit_code, failure, show, warning
 from bonsai.doctor.machine import examine_environment
 from bonsai.doctor.subject import Subject
@@ -33,6 +33,7 @@ CONTRACT: tuple[tuple[Check, str], ...] = (
     (code.experiment_paths, ""),
     (code.experiment_runs, ""),
     (code.plot_source, "save it as UTF-8 text"),
+    (code.plot_arguments, ""),
     (code.plot_takes_folders, ""),
     (files.prompt, 'write {"system": "You are ...", "task_description": "..."}'),
     (
@@ -61,7 +62,13 @@ PACK: tuple[tuple[Check, str], ...] = (
     (pack.readme, ""),
     (pack.cassettes, "name its files 01-plan.md, 02-edit.md, ... and save them as UTF-8 text"),
 )
-STRANGERS: tuple[tuple[Check, str], ...] = ((pack.strangers, ""),)
+STRANGERS: tuple[tuple[Check, str], ...] = (
+    (strangers.packages, ""),
+    (strangers.model, ""),
+    (strangers.network, ""),
+    (strangers.gpu, ""),
+    (strangers.numbers, ""),
+)
 
 
 def examine(
@@ -70,12 +77,13 @@ def examine(
     run_strangers: bool = False,
     threads: int | None = None,
     on_line: Callable[[str], None] | None = None,
+    gpu: bool | None = None,
 ) -> list[Finding]:
     """Check a template's folder against the contract; nothing is written there.
 
     The contract is The AI Scientist's. What this runner asks beyond it is checked where score.py or
-    an import of bonsai says that the template is meant for it; else one warning says what is
-    missing for that.
+    an import of bonsai says that the template is meant for it; else the last finding says how far
+    the template gets as it is, and what the next level takes.
 
     Args:
         folder: the template.
@@ -83,6 +91,7 @@ def examine(
             runner. It knows no `--smoke`, so that is a whole run, of two hours at most.
         threads: CPU threads of what is run; by default all cores.
         on_line: called with each last line that a run prints.
+        gpu: whether this machine has a GPU; by default torch is asked.
 
     Raises:
         BonsaiError: there is no such folder.
@@ -94,10 +103,14 @@ def examine(
         prefix="bonsai-doctor-", ignore_cleanup_errors=True
     ) as scratch:
         subject = Subject(
-            folder, Path(scratch).resolve(), run_strangers, threads or cores(), on_line
+            folder, Path(scratch).resolve(), run_strangers, threads or cores(), on_line, gpu
         )
         checks = CONTRACT + (PACK if subject.is_ours else STRANGERS)
-        return [finding for check, mend in checks for finding in apply(check, subject, mend)]
+        told = [
+            (check, finding) for check, mend in checks for finding in apply(check, subject, mend)
+        ]
+        found = [finding for _, finding in told]
+        return found if subject.is_ours else [*found, *strangers.level(subject, told)]
 
 
 def apply(check: Check, subject: Subject, mend: str = "") -> Iterator[Finding]:

@@ -123,6 +123,13 @@ def baseline(subject: Subject) -> Iterator[Finding]:
             f"`bonsai copy {subject.folder} DIR` makes one of yours, for The AI Scientist as well",
         )
         return
+    if not path.is_file() and not subject.is_ours:
+        yield warning(
+            "run_0/final_info.json is missing; The AI Scientist wants one that was made on your "
+            "machine (`bonsai run` makes its own)",
+            how_to_make_run_0(subject),
+        )
+        return
     if not path.is_file():
         yield failure(
             "run_0/final_info.json is missing; The AI Scientist does not start without it",
@@ -131,6 +138,8 @@ def baseline(subject: Subject) -> Iterator[Finding]:
         return
     if not subject.is_ours:  # The AI Scientist itself reads any shape of `means`
         found = results_of_strangers(path)
+        if found is None:
+            return  # a sweep minds, and `strangers.numbers` says it
         left = f", and beside them {listing(found.left_out)}" if found.left_out else ""
         yield ok(f"run_0/final_info.json holds {len(found.metrics)} numbers{left}")
         return

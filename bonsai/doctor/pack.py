@@ -26,16 +26,6 @@ TAIL = re.compile(r">{5,9} REPLACE\s*$")
 FILE_NAME = re.compile(r"[\w./-]+\.(?:py|txt|json)")
 
 
-def strangers(subject: Subject) -> Iterator[Finding]:
-    """What a template without score.py reaches here, and what the next level takes."""
-    yield note(
-        "there is no score.py; level: can be swept, self-reported, once it runs (`bonsai "
-        "run` judges by the numbers that the program writes itself)",
-        "to have them measured by the runner, write score.py and let experiment.py use bonsai.kit; "
-        "`bonsai new NAME` shows how",
-    )
-
-
 def score_loads(subject: Subject) -> Iterator[Finding]:
     """score.py can be imported and defines all that is needed."""
     scorer = _load(subject)

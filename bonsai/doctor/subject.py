@@ -11,14 +11,22 @@ from functools import cached_property
 from pathlib import Path
 
 from bonsai.base import BonsaiError, plain_text
-from bonsai.evaluation import Machine, Reading, Scores, read_reported, run_experiment, this_machine
+from bonsai.evaluation import (
+    Machine,
+    Reading,
+    Scores,
+    read_reported,
+    run_experiment,
+    this_machine,
+    ways_out,
+)
 from bonsai.execution import Execution, Program
 from bonsai.kit import data as kit_data
 from bonsai.templates import Template, contract, make_writable, read_ideas
 
 LEFT_OUT = shutil.ignore_patterns("run_*", "__pycache__", ".git", ".aider*")
 STRANGERS_RUN_SECONDS = 7200.0  # The AI Scientist's own limit for one run
-NOT_ASKED = "it has no --smoke, and a whole run takes long"
+NOT_ASKED = "it has no --smoke, and a whole run takes long (`bonsai doctor --run` runs it)"
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,22 @@ class Subject:
     run_strangers: bool = False
     threads: int = 1
     on_line: Callable[[str], None] | None = None
+    gpu: bool | None = None
     _copies: int = field(default=0, init=False)
 
     @cached_property
     def machine(self) -> Machine:
         """What it is run on."""
         return this_machine(self.threads, self.on_line)
+
+    @cached_property
+    def has_gpu(self) -> bool:
+        """Whether this machine has a GPU, unless `gpu` says so."""
+        if self.gpu is not None:
+            return self.gpu
+        import torch  # here: it takes long to load
+
+        return torch.cuda.is_available()
 
     @cached_property
     def source(self) -> str:
@@ -173,10 +191,10 @@ class Subject:
         )
         return PlotTrial(copy, done, drawn)
 
-    def copy(self) -> Path:
-        """A fresh copy of the folder without results, under the same name."""
+    def copy(self, depth: int = 0) -> Path:
+        """A fresh copy of the folder without results, under the same name, in empty folders."""
         self._copies += 1
-        target = self.scratch / str(self._copies) / self.folder.name
+        target = self.scratch.joinpath(*[str(self._copies)] * (depth + 1), self.folder.name)
         shutil.copytree(self.folder, target, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
         make_writable(target)
         return target
@@ -186,10 +204,20 @@ class Subject:
         path = self.folder / name
         return plain_text(path.read_bytes(), path.name) if path.is_file() else ""
 
+    def code(self) -> list[Path]:
+        """Its Python files, here and below, but for those of runs and hidden ones."""
+        return [
+            path for path in sorted(self.folder.rglob("*.py"))
+            if path.is_file() and not any(
+                part.startswith((".", "run_", "__pycache__"))
+                for part in path.relative_to(self.folder).parts
+            )
+        ]  # fmt: skip
+
     def relative(self, text: str) -> str:
         """The text with paths into the folder or into a copy shortened to names within it."""
         name = re.escape(self.folder.name)
-        copies = rf"{re.escape(str(self.scratch))}[/\\]\d+[/\\]{name}[/\\]"
+        copies = rf"{re.escape(str(self.scratch))}[/\\](\d+[/\\])+{name}[/\\]"
         return re.sub(copies, "", text).replace(f"{self.folder}/", "")
 
     def at_hand(self) -> list[str]:
@@ -242,8 +270,12 @@ class Subject:
     def _whole_run(self) -> Trial:
         if not (self.folder / "experiment.py").is_file():
             return Trial(skipped="there is none")
-        work = self.copy()
-        program = Program(("experiment.py", "--out_dir=run_0"), work, STRANGERS_RUN_SECONDS)
+        links = ways_out(self.folder)  # as a sweep lays them
+        work = self.copy(max((name.count("../") for name in links), default=0))
+        program = Program(
+            ("experiment.py", "--out_dir=run_0"), work, STRANGERS_RUN_SECONDS,
+            links=tuple(links.items()),
+        )  # fmt: skip
         # Without walls: it may bring its data from anywhere.
         done = replace(self.machine, walls=False).run(program, work.parent / "run")
         if not done.ok:
@@ -252,22 +284,31 @@ class Subject:
         try:
             results_of_strangers(work / "run_0" / "final_info.json")
         except BonsaiError as error:
-            return Trial(problem=f"the run ended with exit code 0, but {self.relative(str(error))}")
+            problem = f"the run ended with exit code 0, but {self.relative(str(error))}"
+            there = (work / "run_0" / "final_info.json").is_file()
+            return Trial(work / "run_0" if there else None, problem=problem)
         return Trial(work / "run_0", None, done.seconds, done.error)
 
 
-def results_of_strangers(path: Path) -> Reading:
+def results_of_strangers(path: Path) -> Reading | None:
     """The numbers in a `final_info.json`, of which The AI Scientist reads `means` under every key.
 
+    Returns:
+        The numbers; None if there are none that are finite, which The AI Scientist lets through.
+
     Raises:
-        BonsaiError: it holds no number, or a key without `means`.
+        BonsaiError: it holds no object, or a key without `means`.
     """
     value = contract.read_json(path)
-    found = read_reported(value, f"{path}")
+    if not isinstance(value, dict):
+        raise BonsaiError(f"{path} holds no object")
     for name, entry in value.items():
         if not isinstance(entry, dict) or "means" not in entry:
             raise BonsaiError(f"{path}: {name}.means: field required")
-    return found
+    try:
+        return read_reported(value, f"{path}")
+    except BonsaiError:
+        return None
 
 
 def _images(folder: Path) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,7 @@ from bonsai.evaluation import checks, claims, pictures, selection, verdict
 from bonsai.evaluation.checks import Check
 from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
 from bonsai.evaluation.establishing import established
-from bonsai.evaluation.programs import TOOK
+from bonsai.evaluation.programs import TOOK, ways_out
 from bonsai.evaluation.programs import score as self_reported_scores
 from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.reported import read as read_reported
@@ -55,4 +55,5 @@ __all__ = [
     "self_reported_scores",
     "this_machine",
     "verdict",
+    "ways_out",
 ]

@@ -243,6 +243,14 @@ def test_baseline_makes_run_0_in_the_template_and_reuses_it(tmp_path: Path) -> N
     assert "reused from the cache" in second.output
 
 
+def test_the_doctor_runs_an_experiment_of_others_only_when_asked(tmp_path: Path) -> None:
+    folder = str(wild.write("own_loop", tmp_path))
+    assert "bonsai doctor --run" in " ".join(_bonsai("doctor", folder).output.split())
+    asked = " ".join(_bonsai("doctor", "--run", folder).output.split())
+    assert "was not run" not in asked
+    assert "can be swept, self-reported" in asked
+
+
 def test_baseline_of_a_template_without_score_py_is_the_programs_own_run(tmp_path: Path) -> None:
     folder = wild.write("own_loop", tmp_path)
     done = _bonsai("baseline", str(folder))
