@@ -1,0 +1,208 @@
+"""What a search believes: how good its champion is, and what a change usually does.
+
+A run of candidate c on seed s shows `quality(c) + luck(s) + noise`, the luck common to all
+candidates of a seed. A candidate's quality is its parent's plus the effect of one change, and an
+effect is nothing, a gain (half a normal) or a loss (half another): a spike and slab prior, whose
+shares and scales are learned from the search's own candidates together with the noise, by EM
+(empirical Bayes; Efron, *Large-Scale Inference*, 2010). So what is believed of a candidate is
+shrunk towards its parent, and a lucky run is not mistaken for a gain.
+
+The champion's quality and the seeds' lucks are kept as one normal distribution (a Kalman filter).
+A candidate that is closed, adopted or not, updates it by the moments of what is known of its effect
+(assumed density filtering; Minka, 2001). Children that change nothing are thereby what they are:
+further measurements of their parent. Nobody has to beat the luck by which the champion was chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+Values = npt.NDArray[np.float64]
+
+_EDGES = np.array([0.0, 0.35, 0.8, 1.4, 2.2, 6.0])  # half a normal, in pieces
+_MASSES = 2 * np.diff(ndtr(_EDGES))
+_CENTRES = np.array([0.175, 0.57, 1.08, 1.74, 2.57])
+_WIDTHS = np.array([0.1, 0.13, 0.17, 0.22, 0.4])
+_SIDES = np.repeat([0, 1, 2], [1, len(_CENTRES), len(_CENTRES)])  # nothing, gain, loss
+_SHARES = np.array([0.45, 0.2, 0.35])  # of changes that do nothing, help, harm: before any is seen
+_SHARES_WEIGHT = 8.0  # how many candidates this is worth
+_SCALE_WEIGHT = 2.0
+_NOISE_WEIGHT = 2.0
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a change does: a mixture of normal pieces, one of them at zero.
+
+    Attributes:
+        shares: of changes that do nothing, help, harm.
+        gain: scale of the gains.
+        loss: scale of the losses.
+    """
+
+    shares: tuple[float, float, float]
+    gain: float
+    loss: float
+
+    @property
+    def pieces(self) -> tuple[Values, Values, Values]:
+        """Weight, mean and variance of each."""
+        nothing, helps, harms = self.shares
+        weights = np.concatenate([[nothing], helps * _MASSES, harms * _MASSES])
+        means = np.concatenate([[0.0], self.gain * _CENTRES, -self.loss * _CENTRES])
+        widths = np.concatenate([[0.0], self.gain * _WIDTHS, self.loss * _WIDTHS])
+        return weights, means, widths**2
+
+    def weigh(self, estimate: Values, variance: Values) -> tuple[Values, Values, Values]:
+        """Weight, mean and variance of each piece, given estimates; pieces are the last axis."""
+        weights, means, widths = self.pieces
+        x, v = np.asarray(estimate)[..., None], np.asarray(variance)[..., None]
+        total = widths + v
+        logs = np.log(weights) - 0.5 * (x - means) ** 2 / total - 0.5 * np.log(total)
+        weights = np.exp(logs - logs.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        return weights, (x * widths + means * v) / total, widths * v / total
+
+    def posterior(self, estimate: Values, variance: Values) -> tuple[Values, Values]:
+        """Mean and variance of effects, given unbiased estimates with a variance."""
+        weights, means, variances = self.weigh(estimate, variance)
+        mean = (weights * means).sum(-1)
+        return mean, (weights * (variances + means**2)).sum(-1) - mean**2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a candidate's runs say of its effect by themselves.
+
+    Attributes:
+        effect: the best unbiased estimate.
+        variance: of it.
+        spread: how much the runs contradict each other, as a sum of squares.
+        runs: how many there are.
+    """
+
+    effect: float
+    variance: float
+    spread: float
+    runs: int
+
+
+class Beliefs:
+    """The champion's quality over the start's, the lucks of seeds, effects and noise."""
+
+    def __init__(self) -> None:
+        self.noise = 1.0  # variance
+        self.effects = Effects((0.45, 0.2, 0.35), 1.0, 1.0)
+        self._seeds: dict[int, int] = {}  # their places in the state
+        self._mean = np.zeros(1)
+        self._cov = np.zeros((1, 1))
+        self._start: dict[int, float] = {}
+        self._closed: list[tuple[float, float, float, int]] = []
+        self._fitted = 0
+
+    @property
+    def champion(self) -> tuple[float, float]:
+        """Mean and variance of its gain over the start."""
+        return float(self._mean[0]), float(self._cov[0, 0])
+
+    def measure_champion(self, seed: int, value: float) -> None:
+        """Take in a run of the champion (at first: of the start)."""
+        if seed in self._seeds:
+            self._update({seed: value}, 0.0, 0.0, adopt=False)
+            return
+        size = len(self._mean)
+        self._seeds[seed] = size
+        self._mean = np.append(self._mean, value - self._mean[0])
+        cov = np.zeros((size + 1, size + 1))
+        cov[:size, :size] = self._cov
+        cov[size, :size] = cov[:size, size] = -self._cov[0]
+        cov[size, size] = self._cov[0, 0] + self.noise
+        self._cov = cov
+
+    def begin(self, values: Mapping[int, float]) -> None:
+        """Take in the first runs of the start, which say how large differences may be at all."""
+        spread = float(np.var(list(values.values()), ddof=1)) if len(values) > 1 else 0.0
+        self._guess = max(spread, 1e-12 * max(1.0, *(v * v for v in values.values()))) / 2
+        self.noise = self._guess
+        self.effects = Effects((0.45, 0.2, 0.35), self._guess**0.5, self._guess**0.5)
+        for seed, value in values.items():
+            self.measure_champion(seed, value)
+
+    def estimate(self, values: Mapping[int, float]) -> Estimate:
+        """What runs on known seeds say of a child of the champion."""
+        rows, residuals, inverse = self._compare(values)
+        column = inverse.sum(1)
+        precision = float(column.sum())
+        effect = float(column @ residuals) / precision
+        rest = residuals - effect
+        return Estimate(effect, 1 / precision, float(rest @ inverse @ rest) * self.noise, len(rest))
+
+    def close(self, values: Mapping[int, float], lead: float, adopt: bool) -> float:
+        """Learn from a candidate that is measured no further; its expected effect.
+
+        Args:
+            values: by seed.
+            lead: what the champion has gained since the candidate's parent was the champion.
+            adopt: whether the candidate is the next champion.
+        """
+        found = self.estimate(values)
+        mean, variance = self.effects.posterior(
+            np.array(found.effect + lead), np.array(found.variance)
+        )
+        self._closed.append(
+            (found.effect + lead, found.variance / self.noise, found.spread, found.runs)
+        )
+        gain = float(mean) - lead
+        self._update(values, gain, float(variance), adopt)
+        if len(self._closed) >= self._fitted + max(1, self._fitted // 20):
+            self._fit()
+        return gain
+
+    def _compare(self, values: Mapping[int, float]) -> tuple[Values, Values, Values]:
+        """Places of the seeds, residuals if the effect were none, and their inverse covariance."""
+        places = np.array([self._seeds[seed] for seed in values])
+        residuals = np.array(list(values.values())) - self._mean[0] - self._mean[places]
+        cross = self._cov[0, places]
+        cov = self._cov[np.ix_(places, places)] + cross + cross[:, None] + self._cov[0, 0]
+        cov = cov + self.noise * np.eye(len(places))
+        return places, residuals, np.linalg.inv(cov)
+
+    def _update(
+        self, values: Mapping[int, float], gain: float, variance: float, adopt: bool
+    ) -> None:
+        places, residuals, inverse = self._compare(values)
+        reach = self._cov[:, [0]] + self._cov[:, places]
+        weights = reach @ inverse
+        self._mean = self._mean + weights @ (residuals - gain)
+        moved = -weights.sum(1)
+        if adopt:
+            self._mean[0] += gain
+            moved[0] += 1.0
+        self._cov = self._cov - weights @ reach.T + variance * np.outer(moved, moved)
+
+    def _fit(self, rounds: int = 4) -> None:
+        """EM for shares, scales and noise, on all that is closed, with a weak prior."""
+        self._fitted = len(self._closed)
+        x, ratio, spread, runs = (np.array(each) for each in zip(*self._closed, strict=True))
+        noise, effects = self.noise, self.effects
+        for _ in range(rounds):
+            weights, means, variances = effects.weigh(x, ratio * noise)
+            squares = means**2 + variances
+            misfit = spread + (weights * ((x[:, None] - means) ** 2 + variances)).sum(1) / ratio
+            noise = (_NOISE_WEIGHT * self._guess + misfit.sum()) / (_NOISE_WEIGHT + runs.sum())
+            counts = np.array([weights[:, _SIDES == side].sum() for side in range(3)])
+            shares = _SHARES_WEIGHT * _SHARES + counts
+            shares /= shares.sum()
+            scales = [
+                ((_SCALE_WEIGHT * self._guess + (weights * squares)[:, _SIDES == side].sum())
+                 / (_SCALE_WEIGHT + counts[side])) ** 0.5
+                for side in (1, 2)
+            ]  # fmt: skip
+            effects = Effects((shares[0], shares[1], shares[2]), scales[0], scales[1])
+        self._cov = self._cov * (noise / self.noise)
+        self.noise, self.effects = float(noise), effects
