@@ -31,6 +31,17 @@ class Assignment(BaseModel):
     reported: Reported | None = None  # what stands in for a score.py, where there is none
 
 
+class SearchSettings(BaseModel):
+    """How a search for a better version of a template goes; see `bonsai.search`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    proposers: list[Literal["tpe", "random", "model"]] = ["tpe"]
+    runs: Annotated[int, Field(ge=30)] = 200  # of one seed, those of the verdict included
+    seed: int = 0  # of what is drawn in it
+    max_slowdown: Annotated[float, Field(ge=1)] = 1.1  # times the baseline's computing time
+
+
 class Settings(BaseModel):
     """Everything that `run` was told. The model's key is not among it."""
 
@@ -63,10 +74,15 @@ class Settings(BaseModel):
     idea_budget: Budget = Budget()  # of each idea
     agent_seconds: float = 600.0  # the deadline of one reply
     track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
+    search: SearchSettings | None = None  # None: an idea is a chain of edits
 
     def interim_analyses(self) -> list[int]:
         """After how many fresh seeds an idea is judged, for good or for the time being."""
         return verdict.interim_analyses(self.confirm_seeds, self.max_confirm_seeds)
+
+    def verdict_seeds(self) -> list[int]:
+        """All that interim analyses may take."""
+        return [seed for n in range(len(self.interim_analyses())) for seed in self.fresh_seeds(n)]
 
     def fresh_seeds(self, analysis: int) -> list[int]:
         """The seeds that an interim analysis (counted from 0) adds; no agent was ever shown one."""

@@ -62,6 +62,14 @@ class SandboxMode(str, Enum):
     off = "off"
 
 
+class ProposerName(str, Enum):
+    """Who makes the candidates of a search."""
+
+    tpe = "tpe"
+    random = "random"
+    model = "model"
+
+
 class TrackerName(str, Enum):
     """Where finished runs are logged as well."""
 
@@ -236,7 +244,13 @@ def run(
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
         track=list(dict.fromkeys(tracker.value for tracker in track or [])),
     )  # fmt: skip
-    for template, _ in chosen:
+    _begin([template for template, _ in chosen], settings, out)
+
+
+def _begin(templates: list[Any], settings: Any, out: Path | None) -> None:
+    """Make the results folder, and do what the settings say."""
+    data = settings.data
+    for template in templates:
         if data is not None and data not in template.scorer.datasets:
             offered = ", ".join(template.scorer.datasets)
             raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
@@ -256,6 +270,90 @@ def run(
             with contextlib.suppress(OSError):
                 results.rmdir()
         raise
+
+
+@app.command()
+@for_people
+def search(
+    template: Annotated[str, typer.Argument(help="Name or folder of a template.")],
+    proposer: Annotated[
+        list[ProposerName] | None,
+        typer.Option(
+            help="Who makes candidates; may be repeated. Default: tpe, with a model both."
+        ),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option(min=30, help="Runs of one seed to spend, those of the verdict included.")
+    ] = 200,
+    hours: Annotated[
+        float | None, typer.Option(min=0.0, help="After these no more candidates are made.")
+    ] = None,
+    search_seed: Annotated[int, typer.Option(help="Of what the search draws.")] = 0,
+    max_slowdown: Annotated[
+        float,
+        typer.Option(min=1.0, help="Most computing time of a candidate, in the template's."),
+    ] = 1.1,
+    model: Annotated[
+        str | None, typer.Option(help="Any litellm model string, to edit the code.")
+    ] = None,
+    api_base: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs side by side; default: the machine's cores.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
+    ] = None,
+    data: Data = None,
+    confirm_seeds: Annotated[
+        int, typer.Option(min=1, max=40, help="Fresh seeds for a first look at the winner.")
+    ] = 8,
+    max_confirm_seeds: Annotated[
+        int, typer.Option(min=1, max=40, help="Most of them, while it is undecided.")
+    ] = 32,
+    metric: Metric = None,
+    budget_usd: Dollars = None,
+    budget_tokens: Tokens = None,
+) -> None:
+    """Look for a better version of a template at about equal computing time, and judge the winner.
+
+    Examples:
+      bonsai search fashion_mnist --data mini                     no key: Optuna over Config
+
+      bonsai search fashion_mnist --model gpt-4o --budget-usd 5   the model edits, Optuna beside it
+    """
+    from bonsai.execution import cores
+    from bonsai.models import Budget
+    from bonsai.settings import Assignment, SearchSettings, Settings
+    from bonsai.templates import Idea, find_templates
+
+    names = [each.value for each in proposer or []] or (["model", "tpe"] if model else ["tpe"])
+    if "model" in names and model is None:
+        raise BonsaiError("--proposer model edits by a model; name one with --model")
+    found = arguments.establish(find_templates([template]), metric, threads=1)[0]
+    workers = workers or cores()
+    idea = Idea(
+        Name="search", Title="Search for a better version",
+        Experiment=f"Candidates by {' and '.join(names)}; {runs} runs of one seed.",
+    )  # fmt: skip
+    settings = Settings(
+        assignments=[
+            Assignment(
+                template=str(found.folder), called=found.called, ideas=[idea],
+                reported=found.reported,
+            )
+        ],
+        model=model, api_base=api_base, data=data, workers=workers,
+        threads=max(1, cores() // workers), confirm_seeds=confirm_seeds,
+        max_confirm_seeds=max_confirm_seeds,
+        budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=hours),
+        first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
+        search=SearchSettings.model_validate({
+            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown,
+        }),
+    )  # fmt: skip
+    _begin([found], settings, out)
 
 
 @app.command()

@@ -159,7 +159,7 @@ class Repository:
                 f"git {arguments[0]} in {self.folder} failed: "
                 f"{error.stderr.decode('utf-8', 'replace').strip()}"
             ) from error
-        return done.stdout
+        return bytes(done.stdout)
 
     def _disarm(self) -> None:
         """Have git obey nothing of what could have been written into the repository's own files."""

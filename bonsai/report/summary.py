@@ -258,7 +258,8 @@ def _check_idea(template: Template, idea: IdeaSummary, base: list[Entry]) -> Non
     if (best := idea.best_run) is None:
         return
     steps = [entry.step for entry in idea.entries]
-    before_edits = "claims" in steps and steps.index("claims") < steps.index("edit")
+    first_edit = next(place for place, step in enumerate(steps) if step in ("edit", "propose"))
+    before_edits = "claims" in steps[:first_edit]
     idea.checks[best].append(checks.sealed(idea.claims, idea.seal, before_edits))
     cost = checks.cost(template, _looks(idea.entries, best), _looks(base, BASELINE_RUN))
     if cost:

@@ -1,0 +1,46 @@
+"""How a search for better versions of an experiment decides, and who proposes them.
+
+Nothing here runs anything: `Search` says what to do next and is told what came of it, proposers
+change a version's text. `bonsai.sweep.tree_loop` carries it out.
+"""
+
+from bonsai.search.decisions import (
+    START,
+    Done,
+    Evaluate,
+    Plan,
+    Propose,
+    Search,
+    Verdict,
+    Wait,
+)
+from bonsai.search.proposers import (
+    Mixed,
+    Node,
+    NoProposal,
+    Proposal,
+    Proposer,
+    make_random,
+    make_tpe,
+)
+from bonsai.search.space import Setting, read_space
+
+__all__ = [
+    "START",
+    "Done",
+    "Evaluate",
+    "Mixed",
+    "NoProposal",
+    "Node",
+    "Plan",
+    "Proposal",
+    "Propose",
+    "Proposer",
+    "Search",
+    "Setting",
+    "Verdict",
+    "Wait",
+    "make_random",
+    "make_tpe",
+    "read_space",
+]

@@ -138,6 +138,7 @@ class Search:
         self._pool = list(plan.search[: 1 + (plan.budget >= 40) + (plan.budget >= 120)])
         self._racing: list[int] = []
         self._over = False
+        self._over_proposing = False
 
     # --- what came back ---------------------------------------------------------------------------
 
@@ -183,6 +184,20 @@ class Search:
         self.spent += 2 * seeds
         self.result = Done(self._winner, gain) if supported else Done(START, 0.0)
 
+    def give_up_proposing(self) -> None:
+        """Make no more candidates: there is nothing to offer, or no more time."""
+        self._over_proposing = True
+
+    def gain_of(self, candidate: int) -> float | None:
+        """What is believed of a candidate against the start; None before it is closed."""
+        if candidate == START:
+            return 0.0
+        found = self.candidates[candidate]
+        if not found.closed:
+            return None
+        before = self.gain_of(found.parent)
+        return None if before is None else before + found.gain + found.lead
+
     # --- what to do -------------------------------------------------------------------------------
 
     def ask(self) -> Action:
@@ -194,12 +209,14 @@ class Search:
         left = self.plan.budget - self.spent - len(self._away)
         if not self._over:
             for number, candidate in self.candidates.items():
-                if number and not candidate.closed and not any(
-                    each.candidate == number for each in self._away
+                if (
+                    number
+                    and not candidate.closed
+                    and not any(each.candidate == number for each in self._away)
                 ):
                     return self._run(number, self._next_seed(candidate))
             seeds = self._verdict_seeds(left - self._proposing)
-            if left - self._proposing > 2 * seeds:
+            if left - self._proposing > 2 * seeds and not self._over_proposing:
                 self._proposing += 1
                 return Propose(self.champions[-1])
             if self._away or self._proposing:

@@ -199,8 +199,8 @@ def _guess(default: float) -> Range | None:
     if default <= 0 or not math.isfinite(default):
         return None
     if isinstance(default, int):
-        low, high = max(1, math.floor(default / SPREAD)), round(default * SPREAD)
-        return Range(low=low, high=high, log=default > SMALL)
+        least, most = max(1, math.floor(default / SPREAD)), round(default * SPREAD)
+        return Range(low=least, high=most, log=default > SMALL)
     # What is below 1 may be a share, and stays below.
     high = min(default * SPREAD, (1 + default) / 2) if default < 1 else default * SPREAD
     return Range(low=default / SPREAD, high=high, log=True)

@@ -74,8 +74,23 @@ class Journal:
         self._on_step = on_step
         self._on_entry = on_entry
 
-    def step(self, name: str, work: Callable[[], Result]) -> Entry:
+    def recorded(self, *names: str) -> Entry | None:
+        """The next recorded entry, if it is of one of these steps; it counts as replayed.
+
+        For steps that are done side by side, which come in the order in which they were over.
+        """
+        if self._position < len(self._done) and self._done[self._position].step in names:
+            self._position += 1
+            return self._done[self._position - 1]
+        return None
+
+    def step(self, name: str, work: Callable[[], Result], seconds: float = 0.0) -> Entry:
         """The recorded entry of this step, or that of doing `work` now.
+
+        Args:
+            name: of the step.
+            work: what is to be done.
+            seconds: what a part of it took that was done before.
 
         Raises:
             BonsaiError: the ledger holds another step in this place.
@@ -112,7 +127,7 @@ class Journal:
             index=index,
             ok=result.ok,
             message=result.message,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds + time.monotonic() - started, 3),
             data=result.data,
         )
         self._on_entry(entry)

@@ -27,6 +27,7 @@ from bonsai.sweep.idea_loop import IdeaLoop
 from bonsai.sweep.journal import Journal
 from bonsai.sweep.observer import Observer
 from bonsai.sweep.prompts import Prompts
+from bonsai.sweep.tree_loop import TreeLoop
 from bonsai.templates import Idea, Template
 
 Found = TypeVar("Found")
@@ -219,9 +220,10 @@ class Sweep:
         journal = self._journal(name, BASELINE, lambda last: None)
         return BaselineLoop(template, self.settings, self.results / name, journal, machine)
 
-    def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop:
+    def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop | TreeLoop:
         name = context.template.name
-        return IdeaLoop(
+        kind = TreeLoop if self.settings.search else IdeaLoop
+        return kind(
             context,
             idea,
             lambda on_live: self._journal(name, idea.Name, on_live),
