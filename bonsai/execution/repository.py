@@ -142,7 +142,7 @@ class Repository:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
-                **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
+                input=given or b"",
                 check=True,
                 timeout=GIT_SECONDS,
             )
@@ -159,7 +159,7 @@ class Repository:
                 f"git {arguments[0]} in {self.folder} failed: "
                 f"{error.stderr.decode('utf-8', 'replace').strip()}"
             ) from error
-        return bytes(done.stdout)
+        return done.stdout
 
     def _disarm(self) -> None:
         """Have git obey nothing of what could have been written into the repository's own files."""

@@ -20,6 +20,7 @@ from bonsai.report.shapes import (
     TemplateReport,
 )
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
+from bonsai.report.tree import read_tree
 from bonsai.templates import SELF_REPORTED, Reported
 
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
@@ -188,6 +189,7 @@ def _idea(
         usd=_usd(idea.spending),
         ended_by_budget=idea.ended_by_budget,
         sources=[Source(file="ledger.jsonl", line=line) for line in (*lines[:1], *lines[1:][-1:])],
+        tree=read_tree(idea.entries, told.primary.name),
     )
 
 
@@ -226,6 +228,9 @@ def _seeming(template: TemplateSummary, idea: IdeaSummary) -> float | None:
     run = idea.runs.get(idea.best_run or "")
     if run is None or template.baseline is None:
         return None
+    tree = read_tree(idea.entries, template.primary)
+    if (won := next((each for each in tree if each.won), None)) and won.difference is not None:
+        return -won.difference if template.better == "lower" else won.difference
     gain = run.means[template.primary] - template.baseline.means[template.primary]
     return -gain if template.better == "lower" else gain
 

@@ -97,6 +97,41 @@ class Failure(BaseModel):
     source: Source
 
 
+class CandidateReport(BaseModel):
+    """A version of `experiment.py` in a search.
+
+    Attributes:
+        number: of the candidate; 0 is the template itself.
+        parent: the one that it was made from.
+        change: what it changed there.
+        by: who proposed it.
+        source: its line in the ledger.
+        depth: how many changes lie between the template and its parent.
+        seeds: on which it was compared with the template.
+        difference: mean difference on them; None without any.
+        problem: why it was given up; empty where it was just not better.
+        was_parent: whether others were made from it.
+        won: whether it is the one that was judged.
+    """
+
+    number: int
+    parent: int
+    change: str
+    by: str
+    source: Source
+    depth: int = 0
+    seeds: list[int] = []
+    difference: float | None = None
+    problem: str = ""
+    was_parent: bool = False
+    won: bool = False
+
+    @property
+    def name(self) -> str:
+        """As its branch in the search's repository is called."""
+        return f"c{self.number:04d}"
+
+
 class IdeaReport(BaseModel):
     """One idea.
 
@@ -121,6 +156,7 @@ class IdeaReport(BaseModel):
         usd: the money for it; None where a price is not known.
         ended_by_budget: which budget ended it.
         sources: its lines in the ledger, first and last.
+        tree: the candidates of a search, each below the one that it was made from.
     """
 
     name: str
@@ -143,6 +179,12 @@ class IdeaReport(BaseModel):
     usd: float | None = 0.0
     ended_by_budget: str | None = None
     sources: list[Source] = []
+    tree: list[CandidateReport] = []
+
+    @property
+    def winner(self) -> CandidateReport | None:
+        """The candidate that was judged."""
+        return next((each for each in self.tree if each.won), None)
 
     @property
     def main(self) -> Judged:

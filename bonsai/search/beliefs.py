@@ -195,11 +195,11 @@ class Beliefs:
             squares = means**2 + variances
             misfit = spread + (weights * ((x[:, None] - means) ** 2 + variances)).sum(1) / ratio
             noise = (_NOISE_WEIGHT * self._guess + misfit.sum()) / (_NOISE_WEIGHT + runs.sum())
-            counts = np.array([weights[:, _SIDES == side].sum() for side in range(3)])
+            counts = np.array([weights[:, side == _SIDES].sum() for side in range(3)])
             shares = _SHARES_WEIGHT * _SHARES + counts
             shares /= shares.sum()
             scales = [
-                ((_SCALE_WEIGHT * self._guess + (weights * squares)[:, _SIDES == side].sum())
+                ((_SCALE_WEIGHT * self._guess + (weights * squares)[:, side == _SIDES].sum())
                  / (_SCALE_WEIGHT + counts[side])) ** 0.5
                 for side in (1, 2)
             ]  # fmt: skip

@@ -122,11 +122,15 @@ def with_values(source: str, values: Mapping[str, Value]) -> str:
         assert node is not None
         if _literal(node) != value or type(_literal(node)) is not type(value):
             places.append((node, repr(value).encode()))
-    for node, text in sorted(places, key=lambda place: place[0].lineno, reverse=True):
+    for node, text in sorted(places, key=lambda place: _place(place[0]), reverse=True):
         assert node.end_lineno == node.lineno, "a number stands in one line"
         line = lines[node.lineno - 1]
         lines[node.lineno - 1] = line[: node.col_offset] + text + line[node.end_col_offset :]
     return b"\n".join(lines).decode()
+
+
+def _place(node: ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 def _entries(table: Mapping[str, Any] | None) -> dict[str, Any]:
