@@ -87,15 +87,26 @@ def reporting(template: Template, experiment: bytes) -> list[Check]:
     )
     known = reporting_code.constants((template.folder / "experiment.py").read_bytes(), metrics)
     fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]
-    told = f"Other than in the template: {other[0][:200]}" if other else "As in the template."
+    before = (template.folder / "experiment.py").read_bytes()
+    otherwise = reporting_code.computed_otherwise(before, experiment, metrics)
     return [
-        Check(name="code that reports the metrics unchanged", passed=not other, found=told),
+        Check(
+            name="code that reports the metrics unchanged", passed=not other, found=_told(other)
+        ),
+        Check(
+            name="code that computes the metrics unchanged", passed=not otherwise,
+            found=_told(otherwise),
+        ),
         Check(
             name="results are no constants", passed=not fixed,
             found=f"Set to a fixed number: {listing(fixed)}." if fixed
             else "No metric is set to a fixed number.",
         ),
     ]  # fmt: skip
+
+
+def _told(other: Sequence[str]) -> str:
+    return f"Other than in the template: {other[0][:200]}" if other else "As in the template."
 
 
 def merged(found: Sequence[Check]) -> list[Check]:

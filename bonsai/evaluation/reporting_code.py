@@ -1,7 +1,8 @@
 """Whether the code that reports a program's metrics is what it was, where nobody measures them.
 
-Looked at are the statements that name a metric, `final_info`, or write JSON; what is computed
-before, the idea is free to change.
+Looked at are the statements that name a metric, `final_info`, or write JSON, and one step backwards
+from there: the statements that give a value to what those report. What is computed before, the idea
+is free to change.
 """
 
 from __future__ import annotations
@@ -27,16 +28,32 @@ def changed(before: bytes, after: bytes, metrics: Collection[str]) -> list[str]:
     return [*(old - new).elements(), *(new - old).elements()]
 
 
+def computed_otherwise(before: bytes, after: bytes, metrics: Collection[str]) -> list[str]:
+    """The statements that compute what is reported, which one source has and the other has not.
+
+    Arguments as for `changed`.
+    """
+    names = {part for name in metrics for part in name.split("/")}
+    old, new = (Counter(_computing(source, names)) for source in (before, after))
+    return [*(old - new).elements(), *(new - old).elements()]
+
+
 def constants(source: bytes, metrics: Collection[str]) -> list[str]:
-    """Metrics that a source gives a fixed number instead of a result."""
+    """Metrics that a source gives a fixed number instead of a result, at once or by a variable."""
     names = {name.split("/")[-1] for name in metrics}
     found: dict[str, None] = {}
+    fixed = _fixed_names(source)
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value in names and _is_number(value):
+                if (
+                    isinstance(key, ast.Constant) and key.value in names
+                    and (_is_number(value) or _variable(value) in fixed)
+                ):  # fmt: skip
                     found[str(key.value)] = None
-        elif isinstance(node, ast.Assign) and _is_number(node.value):
+        elif isinstance(node, ast.Assign) and (
+            _is_number(node.value) or _variable(node.value) in fixed
+        ):
             for target in node.targets:
                 index = target.slice if isinstance(target, ast.Subscript) else None
                 if isinstance(index, ast.Constant) and index.value in names:
@@ -49,6 +66,57 @@ def _reporting(source: bytes, names: Collection[str]) -> Iterator[str]:
         simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
         if simple and any(_tells(inner, names) for inner in ast.walk(node)):
             yield ast.unparse(node)
+
+
+def _computing(source: bytes, names: Collection[str]) -> Iterator[str]:
+    """Statements that give a value to a variable which a reporting statement reads."""
+    simple = [
+        node
+        for node in ast.walk(_parsed(source))
+        if isinstance(node, ast.stmt) and not hasattr(node, "body")
+    ]
+    reporting = [node for node in simple if any(_tells(inner, names) for inner in ast.walk(node))]
+    read = {
+        inner.id
+        for node in reporting
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+    }
+    for node in simple:
+        if node not in reporting and read & set(_given(node)):
+            yield ast.unparse(node)
+
+
+def _given(node: ast.stmt) -> Iterator[str]:
+    """Variables that a statement gives a value, or adds to: `x = 1`, `x += 1`, `x.append(1)`."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        target: ast.expr = node.value.func
+        while isinstance(target, ast.Attribute | ast.Subscript):
+            target = target.value
+            if isinstance(target, ast.Name):
+                yield target.id
+        return
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    for each in targets:
+        for inner in ast.walk(each) if each is not None else ():
+            if isinstance(inner, ast.Name):
+                yield inner.id
+
+
+def _fixed_names(source: bytes) -> set[str]:
+    """Variables that are given numbers written out, and nothing else."""
+    kinds: dict[str, set[bool]] = {}
+    for node in ast.walk(_parsed(source)):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For | ast.Expr):
+            value = getattr(node, "value", None)
+            plain = isinstance(node, ast.Assign) and value is not None and _is_number(value)
+            for name in _given(node):
+                kinds.setdefault(name, set()).add(plain)
+    return {name for name, plain in kinds.items() if plain == {True}}
+
+
+def _variable(node: ast.expr) -> str | None:
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _tells(node: ast.AST, names: Collection[str]) -> bool:

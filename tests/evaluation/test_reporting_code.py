@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bonsai.evaluation.reporting_code import changed, constants
+from bonsai.evaluation.reporting_code import changed, computed_otherwise, constants
 
 CODE = """
 rate = 0.1
@@ -36,6 +36,46 @@ def test_science_may_change(before: str, after: str) -> None:
 )
 def test_reporting_may_not(before: str, after: str) -> None:
     assert changed(CODE.encode(), CODE.replace(before, after).encode(), ["loss"])
+
+
+LONGER = """
+rate = 0.1
+losses = []
+for seed in range(3):
+    losses.append(train(rate, seed))
+mean = sum(losses) / 3
+low, high = min(losses), max(losses)
+means = {"loss": mean, "best": low}
+final_info = {"toy": {"means": means}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        ("rate = 0.1", "rate = 0.2", False),
+        ("train(rate, seed)", "train(rate / 2, seed)", False),  # two steps back
+        ("sum(losses) / 3", "sum(losses) / 4", True),
+        ("sum(losses) / 3", "min(losses)", True),
+        ("low, high = min(losses), max(losses)", "low, high = 0.0, max(losses)", True),
+        ('means = {"loss"', 'mean *= 0.5\nmeans = {"loss"', True),
+    ],
+)
+def test_what_computes_the_reported_values_is_looked_at_too(
+    before: str, after: str, seen: bool
+) -> None:
+    assert before in LONGER
+    new = LONGER.replace(before, after).encode()
+    assert not changed(LONGER.encode(), new, ["loss", "best"])
+    assert bool(computed_otherwise(LONGER.encode(), new, ["loss", "best"])) == seen
+
+
+def test_a_variable_that_only_holds_a_fixed_number_is_one() -> None:
+    fixed = LONGER.replace("mean = sum(losses) / 3", "mean = 0.01")
+    assert constants(LONGER.encode(), ["loss", "best"]) == []
+    assert constants(fixed.encode(), ["loss", "best"]) == ["loss"]
+    counted = fixed.replace("means =", "for value in losses:\n    mean += value\nmeans =")
+    assert constants(counted.encode(), ["loss", "best"]) == []
 
 
 def test_a_fixed_number_instead_of_a_result_is_seen() -> None:
