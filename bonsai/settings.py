@@ -31,12 +31,16 @@ class Assignment(BaseModel):
     reported: Reported | None = None  # what stands in for a score.py, where there is none
 
 
+ProposerName = Literal["tpe", "random", "model"]
+
+
 class SearchSettings(BaseModel):
     """How a search for a better version of a template goes; see `bonsai.search`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    proposers: list[Literal["tpe", "random", "model"]] = ["tpe"]
+    proposers: list[ProposerName] = ["tpe"]
+    arms: dict[str, list[ProposerName]] = {}  # by idea, where it is searched for by others
     runs: Annotated[int, Field(ge=30)] = 200  # of one seed, those of the verdict included
     seed: int = 0  # of what is drawn in it
     max_slowdown: Annotated[float, Field(ge=1)] = 1.1  # times the baseline's computing time

@@ -31,6 +31,8 @@ from bonsai.cli.common import (
     for_people,
 )
 
+CONTROL = "search_by_tpe"  # the search that shows what a model adds
+
 
 class AgentName(str, Enum):
     """Who edits the files."""
@@ -299,6 +301,10 @@ def search(
     api_base: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible service.")
     ] = None,
+    control: Annotated[
+        bool,
+        typer.Option(help="With a model, have TPE search beside it with as many runs."),
+    ] = True,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs side by side; default: the machine's cores.")
     ] = None,
@@ -333,14 +339,25 @@ def search(
         raise BonsaiError("--proposer model edits by a model; name one with --model")
     found = arguments.establish(find_templates([template]), metric, threads=1)[0]
     workers = workers or cores()
-    idea = Idea(
-        Name="search", Title="Search for a better version",
-        Experiment=f"Candidates by {' and '.join(names)}; {runs} runs of one seed.",
-    )  # fmt: skip
+    ideas = [
+        Idea(
+            Name="search", Title="Search for a better version",
+            Experiment=f"Candidates by {' and '.join(names)}; {runs} runs of one seed.",
+        )
+    ]  # fmt: skip
+    arms = {}
+    if "model" in names and control:
+        arms = {CONTROL: ["tpe"]}
+        ideas.append(
+            Idea(
+                Name=CONTROL, Title="The control: a search without the model",
+                Experiment=f"Candidates by tpe; as many runs, {runs}.",
+            )
+        )  # fmt: skip
     settings = Settings(
         assignments=[
             Assignment(
-                template=str(found.folder), called=found.called, ideas=[idea],
+                template=str(found.folder), called=found.called, ideas=ideas,
                 reported=found.reported,
             )
         ],
@@ -350,7 +367,7 @@ def search(
         budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=hours),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
         search=SearchSettings.model_validate({
-            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown,
+            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown, "arms": arms,
         }),
     )  # fmt: skip
     _begin([found], settings, out)

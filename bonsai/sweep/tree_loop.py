@@ -268,7 +268,8 @@ class TreeLoop:
             "random": lambda: searching.make_random(space, self.settings.seed),
             "model": lambda: ModelProposer(self),
         }
-        proposers = [made[name]() for name in self.settings.proposers]
+        names = self.settings.arms.get(self.idea.Name, self.settings.proposers)
+        proposers = [made[name]() for name in names]
         if not space and any(proposer.name != "model" for proposer in proposers):
             raise BonsaiError(
                 f"{self.context.template.name}: Config in experiment.py has no field that a search "
