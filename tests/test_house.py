@@ -29,7 +29,7 @@ PAGES = sorted(
 )
 # Files that a page names and that are made by what it describes.
 MADE = re.compile(
-    r"^(results|ideas|run_\w+|report|index\.html|\.venv|~|path/to|AI-Scientist|ImageFolder|<)|[<>*{]"
+    r"^(results|ideas|run_\w+|report|index\.html|\.venv|~|path/to|(\.\./)?data/?$|AI-Scientist|ImageFolder|<)|[<>*{]"
 )
 
 
@@ -94,7 +94,7 @@ def test_no_source_file_is_long() -> None:
 
 def test_a_tests_place_follows_from_the_codes() -> None:
     places = {path.parent.relative_to(REPOSITORY / "tests") for path in _test_files()}
-    known = {path.relative_to(PACKAGE) for path in PACKAGES} | {Path()}
+    known = {path.relative_to(PACKAGE) for path in PACKAGES} | {Path(), Path("docs")}
     assert places <= known
 
 
@@ -118,7 +118,13 @@ def test_what_a_page_points_to_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_the_files_that_a_page_names_are_there(page: Path) -> None:
-    """Names in backticks that look like paths of this repository."""
+    """Names in backticks that look like paths of this repository, or of what the page writes."""
+    written = re.findall(r"^```\w+\n# ([\w./-]+)$", page.read_text(encoding="utf-8"), re.M)
+    own = {
+        *written,
+        *(Path(name).name for name in written),
+        *(f"{Path(name).parent}/" for name in written),
+    }
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     named = [
         name for name in re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:py|md|toml|json))`", text)
@@ -128,7 +134,8 @@ def test_the_files_that_a_page_names_are_there(page: Path) -> None:
     missing = [
         name
         for name in named
-        if not (page.parent / name).exists()
+        if name not in own
+        and not (page.parent / name).exists()
         and not any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in known)
     ]
     assert not missing
