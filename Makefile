@@ -41,6 +41,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/hostile.py
 	$(BIN)/python benchmarks/wild.py
+	$(BIN)/python benchmarks/bring_your_own.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -40,6 +40,14 @@ def test_what_is_better_is_supported_and_what_changes_nothing_is_not(
         assert wild.words(results) == {"better": "supported", "null": "undecided"}
 
 
+def test_a_data_set_that_is_called_like_one_of_the_kits_is_not_fetched(
+    swept: dict[str, tuple[Path, str]], own_data_folder: Path
+) -> None:
+    results, _ = swept["seed_option"]
+    assert "Baseline on MNIST:" in (results / "report" / "report.md").read_text()
+    assert not (own_data_folder / "MNIST").exists()
+
+
 def test_how_seeds_reach_it_is_found_out_said_and_recorded(
     swept: dict[str, tuple[Path, str]],
 ) -> None:
