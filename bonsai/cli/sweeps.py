@@ -367,7 +367,8 @@ def search(
         budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=hours),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
         search=SearchSettings.model_validate({
-            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown, "arms": arms,
+            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown,
+            "arms": arms,
         }),
     )  # fmt: skip
     _begin([found], settings, out)

@@ -14,6 +14,7 @@ from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.reported import read as read_reported
 from bonsai.evaluation.runs import (
     ERROR_CHARACTERS,
+    GivesUp,
     Machine,
     Measured,
     RunFailed,
@@ -33,6 +34,7 @@ __all__ = [
     "TOOK",
     "Check",
     "Comparison",
+    "GivesUp",
     "Machine",
     "Measured",
     "Reading",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,17 @@ from bonsai.base import BonsaiError, untrusted
 from bonsai.evaluation import programs, untouched
 from bonsai.evaluation.scores import Scores
 from bonsai.evaluation.scoring import SCORING
-from bonsai.execution import Execution, Program, cores, sandbox, temporary_folder
+from bonsai.execution import Cancelled, Execution, Program, cores, sandbox, temporary_folder
 from bonsai.execution.executors import Executor, LocalExecutor
 from bonsai.kit.errors import KitError
 from bonsai.kit.experiment import PREPARED
+from bonsai.kit.outcome import LIVE
 from bonsai.templates import Reported, Template, contract, copy_template, make_writable
 
+GivesUp = Callable[[Mapping[str, Sequence[tuple[float, float]]]], bool]
+LIVE_FILE = "live_curves.jsonl"
+LOOK_SECONDS = 0.5  # between two looks at a run's curves
+STOPPED_EARLY = "stopped early"
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
 
@@ -139,6 +146,7 @@ def run_experiment(
     trusted: bool = False,
     published: bool = False,
     reuse: bool = False,
+    gives_up: GivesUp | None = None,
 ) -> Measured:
     """Run `folder/experiment.py` and score what it leaves in `out`.
 
@@ -156,6 +164,8 @@ def run_experiment(
             key of this machine, if that makes a difference; see `bonsai.kit.keys`.
         reuse: whether executions of an untouched template without `score.py` are taken from
             earlier ones, and kept for later.
+        gives_up: is shown the curves of a run of one seed as they grow, by name, and says whether
+            it is to be ended; for templates with a `score.py`.
 
     Raises:
         RunFailed: it crashed, took too long, or left no result that can be scored.
@@ -179,17 +189,23 @@ def run_experiment(
     inside = out.relative_to(folder).as_posix()
     # No run sees the results of another, whose predictions it could hand in as its own.
     others = [path.name for path in folder.glob("run_*") if path.is_dir() and path != out]
-    done = machine.run(
+    live = f"{inside}/{LIVE_FILE}"
+    run, watched = machine.run, gives_up is not None and not smoke
+    if gives_up is not None and not smoke:
+        run = partial(_run_watched, machine, folder / live, gives_up)
+    done = run(
         Program(
             ("experiment.py", "--out_dir", inside, "--data", data,
              "--seeds", ",".join(map(str, seeds)), *(["--smoke"] if smoke else [])),
             folder, limits.smoke_seconds if smoke else limits.run_seconds, limits,
             writes=(inside,), hides=(*others, *([".git"] if (folder / ".git").is_dir() else [])),
             data=data, keeps_data=trusted, own_data=not template.scorer.withholds_labels,
+            variables={LIVE: live} if watched else {},
         ),
         log,
     )  # fmt: skip
     untrusted.remove(out / PREPARED)
+    untrusted.remove(out / LIVE_FILE)
     what = "--smoke" if smoke else "the run"
     if not done.ok:
         text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
@@ -283,6 +299,64 @@ def _as_the_first(parts: Path, seeds: Sequence[int], count: int) -> bool:
     return all(programs.same(found[0], each) for each in found[1:])
 
 
+class _Either(threading.Event):
+    """An event that also counts as set when another one is."""
+
+    def __init__(self, other: threading.Event) -> None:
+        super().__init__()
+        self.other = other
+
+    def is_set(self) -> bool:
+        return super().is_set() or self.other.is_set()
+
+
+def _run_watched(
+    machine: Machine, live: Path, gives_up: GivesUp, program: Program, log: Path
+) -> Execution:
+    """Run a program for as long as its curves do not speak against it.
+
+    Raises:
+        RunFailed: it was given up.
+    """
+    stop, over = _Either(machine.cancel), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            if gives_up(_read_curves(live)):
+                stop.set()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        return replace(machine, cancel=stop).run(program, log)
+    except Cancelled:
+        if machine.cancel.is_set():
+            raise
+        raise RunFailed(
+            STOPPED_EARLY, "stopped early: by its curve it would not be better"
+        ) from None
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _read_curves(live: Path) -> dict[str, list[tuple[float, float]]]:
+    """The points that a run has written so far; what is no point is left out."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    try:
+        text = untrusted.read_text(live, contract.MAX_JSON_BYTES)
+    except BonsaiError:
+        return curves
+    for line in text.splitlines():
+        try:
+            name, step, value = json.loads(line)
+            curves.setdefault(str(name), []).append((float(step), float(value)))
+        except (ValueError, TypeError):
+            continue
+    return curves
+
+
 def _nothing(how: Reported) -> Scores:
     return Scores(dataset=how.dataset, means={}, stderrs={}, per_seed={}, seeds=[])
 
@@ -306,6 +380,7 @@ def run_fresh_seeds(
     log: Path,
     machine: Machine,
     trusted: bool = False,
+    gives_up: GivesUp | None = None,
 ) -> Measured:
     """Run the code `experiment` once more, apart from any workspace, on seeds nobody has seen.
 
@@ -318,6 +393,7 @@ def run_fresh_seeds(
         log: as in `run_experiment`.
         machine: as in `run_experiment`.
         trusted: as in `run_experiment`.
+        gives_up: as in `run_experiment`.
 
     Raises:
         RunFailed: as in `run_experiment`.
@@ -339,4 +415,5 @@ def run_fresh_seeds(
         log=log,
         machine=machine,
         trusted=trusted,
+        gives_up=gives_up,
     )

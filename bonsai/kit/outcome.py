@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
     Value = float | int | np.ndarray[Any, Any] | torch.Tensor
+
+
+LIVE = "BONSAI_LIVE_CURVES"  # where points go as soon as they are known, a JSON list a line
 
 
 class Curves:
@@ -35,6 +40,9 @@ class Curves:
             series = self._series.setdefault(name, {"steps": [], "values": []})
             series["steps"].append(float(step))
             series["values"].append(number)
+            if live := os.environ.get(LIVE):  # whoever started the run watches it
+                with open(live, "a", encoding="utf-8") as file:  # noqa: PTH123 - at every step
+                    file.write(json.dumps([name, float(step), number]) + "\n")
 
     def as_dict(self) -> dict[str, dict[str, list[float]]]:
         """`{name: {"steps": [...], "values": [...]}}`, the shape of `history.json`."""

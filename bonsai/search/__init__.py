@@ -14,6 +14,7 @@ from bonsai.search.decisions import (
     Verdict,
     Wait,
 )
+from bonsai.search.early import EarlyStopping
 from bonsai.search.proposers import (
     Mixed,
     Node,
@@ -28,6 +29,7 @@ from bonsai.search.space import Setting, read_space
 __all__ = [
     "START",
     "Done",
+    "EarlyStopping",
     "Evaluate",
     "Mixed",
     "NoProposal",

@@ -18,14 +18,31 @@ from typing import Any
 
 from bonsai import search as searching
 from bonsai.base import BonsaiError, Entry, untrusted
-from bonsai.evaluation import Measured, RunFailed, Scores, checks, claims, joined, run_fresh_seeds
-from bonsai.search import START, Evaluate, Node, NoProposal, Proposal, Proposer
+from bonsai.evaluation import (
+    GivesUp,
+    Measured,
+    RunFailed,
+    Scores,
+    checks,
+    claims,
+    joined,
+    run_fresh_seeds,
+)
+from bonsai.search import (
+    START,
+    EarlyStopping,
+    Evaluate,
+    Node,
+    NoProposal,
+    Proposal,
+    Proposer,
+)
 from bonsai.sweep.confirmation import Confirmation
 from bonsai.sweep.context import Context
 from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.journal import Journal, Result
 from bonsai.sweep.workspace import Workspace
-from bonsai.templates import Idea
+from bonsai.templates import Idea, contract
 
 FILE = "experiment.py"
 WINNER = "run_1"  # as which the winner meets the baseline on fresh seeds
@@ -34,6 +51,7 @@ SEARCH_SEEDS, RACE_SEEDS = (
     200,
 )  # beyond the first fresh seed, which begins those of the verdict
 MOST_SEEDS = 40
+CLOCK_SECONDS = 1.0  # of computing time, by which a run may be slower by chance
 PATIENCE = 5  # proposals in a row that come to nothing
 KEPT = ("final_info.json", "history.json")  # of a candidate's run
 
@@ -96,6 +114,7 @@ class TreeLoop:
         self.versions = {START: Version(Node(START, START, source, "", "", 0.0), "")}
         self._proposers = self._make_proposers(source)
         self._fruitless = 0
+        self._early = EarlyStopping(self.search.plan.sign)
 
     def run(self) -> None:
         """Do every step that is not done yet.
@@ -128,7 +147,7 @@ class TreeLoop:
                 while True:
                     action = self._next(len(under_way) < workers)
                     if isinstance(action, Evaluate):
-                        work = pool.submit(self._evaluate, action)
+                        work = pool.submit(self._evaluate, action, self._judge_of(action))
                         under_way[work] = action
                         continue
                     if isinstance(action, searching.Propose):
@@ -180,7 +199,8 @@ class TreeLoop:
         scores = Scores.model_validate(data["scores"])
         version.scores[seed] = scores
         version.cpu_seconds.append(data["cpu_seconds"])
-        self.search.evaluated(number, seed, scores.means[self.context.template.scorer.selection])
+        self._learn(number, seed)
+        self.search.evaluated(number, seed, self._value(scores))
         gain = self.search.gain_of(number)
         version.node = replace(version.node, gain=gain)
 
@@ -223,7 +243,46 @@ class TreeLoop:
         }  # fmt: skip
         return Result(True, f"{name} of {_called(action.parent)}: {made.changed}", data)
 
-    def _evaluate(self, action: Evaluate) -> Result:
+    def _judge_of(self, action: Evaluate) -> GivesUp | None:
+        """What looks at the curve of a run while it is under way; None where nothing is known."""
+        name = self._curve_name
+        reference = self._curve(START, action.seed)
+        if action.candidate == START or name is None or not reference:
+            return None
+        champion = self.versions[self.search.champions[-1]].scores.get(action.seed)
+        to_beat = 0.0
+        if champion is not None:
+            to_beat = self._value(champion) - self._value(self.versions[START].scores[action.seed])
+        stopping = EarlyStopping(self._early.sign, list(self._early.seen))  # as it is known now
+        return lambda curves: stopping.gives_up(curves.get(name, ()), reference, to_beat)
+
+    @property
+    def _curve_name(self) -> str | None:
+        """The curve that is the figure by which candidates are compared, as it grows."""
+        return self.context.template.scorer.curve
+
+    def _value(self, scores: Scores) -> float:
+        return scores.means[self.context.template.scorer.selection]
+
+    def _curve(self, candidate: int, seed: int) -> list[tuple[float, float]]:
+        """A finished run's curve; empty where there is none."""
+        run = self.folder / "candidates" / f"{_called(candidate)}-seed_{seed}" / "run"
+        try:
+            seeds = contract.read(contract.History, run / "history.json").seeds
+        except BonsaiError:
+            return []
+        series = next(iter(seeds.values()), {}).get(self._curve_name or "")
+        return list(zip(series.steps, series.values, strict=False)) if series else []
+
+    def _learn(self, candidate: int, seed: int) -> None:
+        """Take a finished run into what is known of early curves."""
+        start = self.versions[START].scores.get(seed)
+        curve, reference = self._curve(candidate, seed), self._curve(START, seed)
+        if candidate != START and start is not None and curve and reference:
+            own = self.versions[candidate].scores[seed]
+            self._early.learn(curve, reference, self._value(own) - self._value(start))
+
+    def _evaluate(self, action: Evaluate, gives_up: GivesUp | None = None) -> Result:
         version = self.versions[action.candidate]
         name = f"{_called(action.candidate)}-seed_{action.seed}"
         about = {"candidate": action.candidate, "seed": action.seed}
@@ -237,7 +296,7 @@ class TreeLoop:
             done = run_fresh_seeds(
                 self.context.template, version.node.source.encode(), folder,
                 data=self.context.data, seeds=[action.seed],
-                log=self.folder / "logs" / name, machine=machine, trusted=False,
+                log=self.folder / "logs" / name, machine=machine, gives_up=gives_up,
             )  # fmt: skip
         except RunFailed as error:
             failed = {"feedback": str(error), "kind": error.kind}
@@ -246,8 +305,8 @@ class TreeLoop:
             _tidy(folder)
         data = self.talk.state() | about | done.record()
         slower = self._slowdown(done, action)
-        primary = self.context.template.scorer.selection
-        message = f"{_called(action.candidate)}: {primary} {done.scores.means[primary]:.4g}"
+        chosen_by = self.context.template.scorer.selection
+        message = f"{_called(action.candidate)}: {chosen_by} {self._value(done.scores):.4g}"
         if slower is not None and slower > self.settings.max_slowdown:
             message += f", but it takes {slower:.2f} times the template's computing time"
             return Result(False, message, data | {"kind": "too slow"})
@@ -258,7 +317,9 @@ class TreeLoop:
         before = self.versions[START].cpu_seconds
         if action.candidate == START or not before or not done.cpu_seconds:
             return None
-        return done.cpu_seconds / (sum(before) / len(before))
+        usual = sum(before) / len(before)
+        # Starting Python takes what it takes, and no two times the same.
+        return max(0.0, done.cpu_seconds - CLOCK_SECONDS) / usual
 
     def _make_proposers(self, source: str) -> searching.Mixed:
         extra = self.context.template.prompt.model_extra or {}
