@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +30,11 @@ _MASSES = 2 * np.diff(ndtr(_EDGES))
 _CENTRES = np.array([0.175, 0.57, 1.08, 1.74, 2.57])
 _WIDTHS = np.array([0.1, 0.13, 0.17, 0.22, 0.4])
 _SIDES = np.repeat([0, 1, 2], [1, len(_CENTRES), len(_CENTRES)])  # nothing, gain, loss
-_SHARES = np.array([0.45, 0.2, 0.35])  # of changes that do nothing, help, harm: before any is seen
+_SHARES = np.array([0.3, 0.25, 0.45])  # of changes that do nothing, help, harm: before any is seen
 _SHARES_WEIGHT = 8.0  # how many candidates this is worth
 _SCALE_WEIGHT = 2.0
-_NOISE_WEIGHT = 2.0
+_NOISE_DEVIATION = 1.5  # of its logarithm
+_FACTORS = np.exp([-2.0, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0])
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Effects:
     gain: float
     loss: float
 
-    @property
+    @cached_property
     def pieces(self) -> tuple[Values, Values, Values]:
         """Weight, mean and variance of each."""
         nothing, helps, harms = self.shares
@@ -67,6 +69,14 @@ class Effects:
         weights = np.exp(logs - logs.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)
         return weights, (x * widths + means * v) / total, widths * v / total
+
+    def likelihood(self, estimate: Values, variance: Values) -> Values:
+        """Logarithms of the densities of unbiased estimates, but for a constant."""
+        weights, means, widths = self.pieces
+        total = widths + variance[..., None]
+        each = np.log(weights) - 0.5 * ((estimate[..., None] - means) ** 2 / total + np.log(total))
+        top: Values = each.max(-1)
+        return top + np.log(np.exp(each - top[..., None]).sum(-1))
 
     def posterior(self, estimate: Values, variance: Values) -> tuple[Values, Values]:
         """Mean and variance of effects, given unbiased estimates with a variance."""
@@ -127,9 +137,9 @@ class Beliefs:
     def begin(self, values: Mapping[int, float]) -> None:
         """Take in the first runs of the start, which say how large differences may be at all."""
         spread = float(np.var(list(values.values()), ddof=1)) if len(values) > 1 else 0.0
-        self._guess = max(spread, 1e-12 * max(1.0, *(v * v for v in values.values()))) / 2
-        self.noise = self._guess
-        self.effects = Effects((0.45, 0.2, 0.35), self._guess**0.5, self._guess**0.5)
+        self._unit = max(spread, 1e-12 * max(1.0, *(v * v for v in values.values()))) ** 0.5
+        self.noise = self._unit**2 / 2
+        self.effects = Effects(tuple(_SHARES), self.noise**0.5, self.noise**0.5)
         for seed, value in values.items():
             self.measure_champion(seed, value)
 
@@ -159,7 +169,7 @@ class Beliefs:
         )
         gain = float(mean) - lead
         self._update(values, gain, float(variance), adopt)
-        if len(self._closed) >= self._fitted + max(1, self._fitted // 20):
+        if len(self._closed) >= self._fitted + max(1, self._fitted // 12):
             self._fit()
         return gain
 
@@ -185,24 +195,33 @@ class Beliefs:
             moved[0] += 1.0
         self._cov = self._cov - weights @ reach.T + variance * np.outer(moved, moved)
 
-    def _fit(self, rounds: int = 4) -> None:
-        """EM for shares, scales and noise, on all that is closed, with a weak prior."""
+    def _fit(self, rounds: int = 3) -> None:
+        """EM for shares and scales, a line search for the noise: with a weak prior, on all closed.
+
+        The prior's unit is how much candidates differ from their parent, by noise and effects.
+        """
         self._fitted = len(self._closed)
         x, ratio, spread, runs = (np.array(each) for each in zip(*self._closed, strict=True))
+        unit = self._unit
+        if len(x) >= 4:
+            unit = max(float(np.quantile(np.abs(x), 0.75)) / 1.15, 1e-3 * self._unit)
         noise, effects = self.noise, self.effects
         for _ in range(rounds):
+            tried = noise * _FACTORS
+            fits = effects.likelihood(x, ratio * tried[:, None]).sum(1)
+            fits -= 0.5 * ((runs - 1).sum() * np.log(tried) + spread.sum() / tried)
+            fits -= 0.5 * (np.log(tried / unit**2 * 2) / _NOISE_DEVIATION) ** 2
+            noise = float(tried[np.argmax(fits)])
             weights, means, variances = effects.weigh(x, ratio * noise)
             squares = means**2 + variances
-            misfit = spread + (weights * ((x[:, None] - means) ** 2 + variances)).sum(1) / ratio
-            noise = (_NOISE_WEIGHT * self._guess + misfit.sum()) / (_NOISE_WEIGHT + runs.sum())
             counts = np.array([weights[:, _SIDES == side].sum() for side in range(3)])
             shares = _SHARES_WEIGHT * _SHARES + counts
             shares /= shares.sum()
             scales = [
-                ((_SCALE_WEIGHT * self._guess + (weights * squares)[:, _SIDES == side].sum())
+                ((_SCALE_WEIGHT * unit**2 * 0.5 + (weights * squares)[:, _SIDES == side].sum())
                  / (_SCALE_WEIGHT + counts[side])) ** 0.5
                 for side in (1, 2)
             ]  # fmt: skip
             effects = Effects((shares[0], shares[1], shares[2]), scales[0], scales[1])
         self._cov = self._cov * (noise / self.noise)
-        self.noise, self.effects = float(noise), effects
+        self.noise, self.effects = noise, effects

@@ -27,6 +27,7 @@ from bonsai.search.stopping import MOST_RUNS, best_policy
 
 START = 0  # the candidate that is the template itself
 FEWEST_VERDICT_SEEDS = 6  # with fewer no exact test supports anything
+REPLICATED = 2
 _LEVEL = 0.025  # one-sided
 
 
@@ -245,6 +246,8 @@ class Search:
         policy = best_policy(effects, self._beliefs.noise)
         stage = min(found.runs, MOST_RUNS) - 1
         more = len(candidate.values) < len(self._pool)
+        if more and number <= REPLICATED:
+            return
         if more and policy.reject[stage] < gain < policy.adopt[stage]:
             return
         adopt = gain > 0
@@ -262,6 +265,8 @@ class Search:
         With n pairs it supports a gain g with the power of a t-test, and costs 2 n runs, which
         would have brought the going rate each.
         """
+        if left > 4 * len(self.plan.verdict):
+            return FEWEST_VERDICT_SEEDS  # too early to ask
         mean, variance = self._beliefs.champion
         rate = best_policy(self._beliefs.effects, self._beliefs.noise).rate
         numbers = np.arange(FEWEST_VERDICT_SEEDS, min(len(self.plan.verdict), 40) + 1)
