@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
 from bonsai.search.beliefs import Beliefs
@@ -27,7 +28,7 @@ from bonsai.search.stopping import MOST_RUNS, best_policy
 
 START = 0  # the candidate that is the template itself
 FEWEST_VERDICT_SEEDS = 6  # with fewer no exact test supports anything
-MOST_VERDICT_SEEDS = 40  # with more no exact test is quick
+VERDICT_SEEDS = np.array([6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40])
 LEVEL = 0.025  # of the verdict, one-sided
 REPLICATED = 3  # so many first candidates run on several seeds, to tell noise from effects
 SEEDS_AT_ONCE = 3  # on which candidates take turns
@@ -154,6 +155,7 @@ class Search:
         self._away: set[Evaluate] = set()
         self._proposing = 0
         self._judging = False
+        self._numbers: dict[tuple[int, int], int] = {}
 
     @property
     def expected(self) -> float:
@@ -305,12 +307,17 @@ class Search:
         With n pairs it supports a gain with the power of a t-test, and costs 2 n runs, which would
         have brought the going rate each.
         """
-        most = min(len(self.plan.verdict), MOST_VERDICT_SEEDS)
-        if left > 4 * most:
-            return FEWEST_VERDICT_SEEDS  # too early to ask
+        numbers = VERDICT_SEEDS[VERDICT_SEEDS <= len(self.plan.verdict)]
+        if left > 2 * numbers[-1]:
+            return FEWEST_VERDICT_SEEDS  # any number fits
+        key = (self.spent, left)  # beliefs change by runs only
+        if key not in self._numbers:
+            self._numbers[key] = self._best_number(numbers, left)
+        return self._numbers[key]
+
+    def _best_number(self, numbers: npt.NDArray[np.int64], left: int) -> int:
         mean, variance = self._beliefs.champion
         rate = best_policy(self._beliefs.effects, self._beliefs.noise).rate
-        numbers = np.arange(FEWEST_VERDICT_SEEDS, most + 1)
         expected = mean + rate * np.maximum(0, left - 2 * numbers)
         reached = expected[:, None] + math.sqrt(variance) * _NODES
         error = np.sqrt(2 * self._beliefs.noise / numbers)

@@ -19,7 +19,7 @@ from bonsai.search.beliefs import Effects
 
 MOST_RUNS = 6
 _POINTS = 41
-_STEPS = 8.0  # of the logarithms by which policies are told apart
+_STEPS = 5.0  # of the logarithms by which policies are told apart
 
 
 @dataclass(frozen=True)
