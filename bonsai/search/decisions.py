@@ -36,7 +36,7 @@ RUNS_A_SEED = 40  # after so many runs a new search seed takes the place of the 
 RACE_SHARE = 0.05  # of the budget
 MOST_RACE_RUNS = 30
 FINALISTS = 3
-MOST_WORSE = 0.05  # probability of being worse than the start, for a best guess
+MOST_WORSE = 0.03  # probability of being worse than the start, for a best guess
 _NODES = np.array([-1.5, -0.7, 0.0, 0.7, 1.5])  # standard errors, to average over
 
 
@@ -153,6 +153,7 @@ class Search:
         self._begun = False
         self._over = False  # nothing is proposed any more
         self._away: set[Evaluate] = set()
+        self._broken: set[Evaluate] = set()
         self._proposing = 0
         self._judging = False
         self._numbers: dict[tuple[int, int], int] = {}
@@ -177,8 +178,11 @@ class Search:
             return
         if seed is not None:
             self._away.discard(Evaluate(candidate, seed))
+            self._broken.add(Evaluate(candidate, seed))
             self.spent += 1
         self.candidates[candidate].closed = True
+        if candidate == START and not self._begun:
+            self.result = Done()  # nothing can be compared with it
 
     def evaluated(self, candidate: int, seed: int, value: float) -> None:
         """A run is done."""
@@ -237,10 +241,12 @@ class Search:
         if not affordable:
             return None
         known = self._beliefs.seeds
-        fresh = self.plan.search[len(known) : len(known) + 1]
+        fresh = [seed for seed in self.plan.search if seed not in known][:1]
         due = len(known) * RUNS_A_SEED < self.spent and len(self._first) > 1
-        if fresh and due and not any(run.seed == fresh[0] for run in self._away):
-            return self._run([(self.champions[-1], fresh[0])])
+        if due and not any(run.seed in fresh for run in self._away):
+            run = self._run([(self.champions[-1], seed) for seed in fresh])
+            if run is not None:
+                return run
         self._proposing += 1
         return Propose(self.champions[-1], self.plan.changes)
 
@@ -307,7 +313,7 @@ class Search:
         With n pairs it supports a gain with the power of a t-test, and costs 2 n runs, which would
         have brought the going rate each.
         """
-        numbers = VERDICT_SEEDS[VERDICT_SEEDS <= len(self.plan.verdict)]
+        numbers = VERDICT_SEEDS[len(self.plan.verdict) >= VERDICT_SEEDS]
         if left > 2 * numbers[-1]:
             return FEWEST_VERDICT_SEEDS  # any number fits
         key = (self.spent, left)  # beliefs change by runs only
@@ -360,10 +366,11 @@ class Search:
         return any(run.candidate == number for run in self._away)
 
     def _run(self, wanted: Sequence[tuple[int, int]]) -> Evaluate | None:
-        """The first of these runs that is neither done nor under way."""
+        """The first of these runs that is neither done, broken nor under way."""
         for number, seed in wanted:
             run = Evaluate(number, seed)
-            if seed not in self.candidates[number].values and run not in self._away:
+            known = seed in self.candidates[number].values or run in self._broken
+            if not known and run not in self._away:
                 self._away.add(run)
                 return run
         return None

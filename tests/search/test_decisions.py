@@ -222,6 +222,29 @@ def test_candidates_and_runs_that_fail_are_given_up() -> None:
     assert search.spent == 3 + len(search.candidates[START].values) - 2
 
 
+def test_a_champion_that_breaks_on_a_seed_is_not_run_there_for_ever() -> None:
+    search, broken, numbers = Search(_plan(200)), 0, 0
+    while not isinstance(action := search.ask(), Done | Verdict):
+        if isinstance(action, Propose):
+            numbers += 1
+            search.proposed(numbers, action.parent)
+        elif isinstance(action, Evaluate) and action.seed >= 3:
+            broken += 1
+            search.failed(action.candidate, action.seed)
+        else:
+            assert isinstance(action, Evaluate)
+            value = 0.1 * np.random.default_rng(action.candidate).normal()
+            search.evaluated(action.candidate, action.seed, value)
+    assert 0 < broken < 50
+
+
+def test_a_start_that_breaks_ends_the_search() -> None:
+    search = Search(_plan())
+    search.ask()
+    search.failed(START, 0)
+    assert search.ask() == Done()
+
+
 def _tell(search: Search, candidate: int, value: float) -> None:
     """Answer all that is asked of a candidate, and of no other."""
     rng = np.random.default_rng(candidate)
