@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,12 @@ _EDGES = np.array([0.0, 0.35, 0.8, 1.4, 2.2, 6.0])  # half a normal, in pieces
 _MASSES = 2 * np.diff(ndtr(_EDGES))
 _CENTRES = np.array([0.175, 0.57, 1.08, 1.74, 2.57])
 _WIDTHS = np.array([0.1, 0.13, 0.17, 0.22, 0.4])
-_SIDES = np.repeat([0, 1, 2], [1, len(_CENTRES), len(_CENTRES)])  # nothing, gain, loss
-_SHARES = np.array([0.45, 0.2, 0.35])  # of changes that do nothing, help, harm: before any is seen
+_SIDES = np.repeat([0, 1, 2], [1, 5, 5])  # nothing, gain, loss
+_SHARES = (0.3, 0.25, 0.45)  # of changes that do nothing, help, harm: before any is seen
 _SHARES_WEIGHT = 8.0  # how many candidates this is worth
 _SCALE_WEIGHT = 2.0
-_NOISE_WEIGHT = 2.0
+_NOISE_DEVIATION = 1.5  # of its logarithm
+_FACTORS = np.exp([-2.0, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0])
 
 
 @dataclass(frozen=True)
@@ -49,24 +51,33 @@ class Effects:
     gain: float
     loss: float
 
-    @property
+    @cached_property
     def pieces(self) -> tuple[Values, Values, Values]:
         """Weight, mean and variance of each."""
         nothing, helps, harms = self.shares
         weights = np.concatenate([[nothing], helps * _MASSES, harms * _MASSES])
         means = np.concatenate([[0.0], self.gain * _CENTRES, -self.loss * _CENTRES])
-        widths = np.concatenate([[0.0], self.gain * _WIDTHS, self.loss * _WIDTHS])
-        return weights, means, widths**2
+        widths: Values = np.concatenate([[0.0], self.gain * _WIDTHS, self.loss * _WIDTHS])
+        return weights, means, np.square(widths)
 
     def weigh(self, estimate: Values, variance: Values) -> tuple[Values, Values, Values]:
         """Weight, mean and variance of each piece, given estimates; pieces are the last axis."""
-        weights, means, widths = self.pieces
+        shares, means, widths = self.pieces
         x, v = np.asarray(estimate)[..., None], np.asarray(variance)[..., None]
         total = widths + v
-        logs = np.log(weights) - 0.5 * (x - means) ** 2 / total - 0.5 * np.log(total)
-        weights = np.exp(logs - logs.max(-1, keepdims=True))
+        logs = np.log(shares) - 0.5 * (x - means) ** 2 / total - 0.5 * np.log(total)
+        weights: Values = np.exp(logs - logs.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)
         return weights, (x * widths + means * v) / total, widths * v / total
+
+    def likelihood(self, estimate: Values, variance: Values) -> Values:
+        """Logarithms of the densities of unbiased estimates, but for a constant."""
+        weights, means, widths = self.pieces
+        total = widths + variance[..., None]
+        each = np.log(weights) - 0.5 * ((estimate[..., None] - means) ** 2 / total + np.log(total))
+        top: Values = each.max(-1)
+        below: Values = np.log(np.exp(each - top[..., None]).sum(-1))
+        return top + below
 
     def posterior(self, estimate: Values, variance: Values) -> tuple[Values, Values]:
         """Mean and variance of effects, given unbiased estimates with a variance."""
@@ -96,12 +107,13 @@ class Beliefs:
     """The champion's quality over the start's, the lucks of seeds, effects and noise."""
 
     def __init__(self) -> None:
+        """Begin; nothing is known yet."""
         self.noise = 1.0  # variance
-        self.effects = Effects((0.45, 0.2, 0.35), 1.0, 1.0)
+        self.effects = Effects(_SHARES, 1.0, 1.0)
+        self._unit = 1.0
         self._seeds: dict[int, int] = {}  # their places in the state
         self._mean = np.zeros(1)
         self._cov = np.zeros((1, 1))
-        self._start: dict[int, float] = {}
         self._closed: list[tuple[float, float, float, int]] = []
         self._fitted = 0
 
@@ -109,6 +121,11 @@ class Beliefs:
     def champion(self) -> tuple[float, float]:
         """Mean and variance of its gain over the start."""
         return float(self._mean[0]), float(self._cov[0, 0])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds on which candidates can be compared, oldest first."""
+        return tuple(self._seeds)
 
     def measure_champion(self, seed: int, value: float) -> None:
         """Take in a run of the champion (at first: of the start)."""
@@ -127,20 +144,25 @@ class Beliefs:
     def begin(self, values: Mapping[int, float]) -> None:
         """Take in the first runs of the start, which say how large differences may be at all."""
         spread = float(np.var(list(values.values()), ddof=1)) if len(values) > 1 else 0.0
-        self._guess = max(spread, 1e-12 * max(1.0, *(v * v for v in values.values()))) / 2
-        self.noise = self._guess
-        self.effects = Effects((0.45, 0.2, 0.35), self._guess**0.5, self._guess**0.5)
+        self._unit = max(spread, 1e-12 * max(1.0, *(v * v for v in values.values()))) ** 0.5
+        self.noise = self._unit**2 / 2
+        self.effects = Effects(_SHARES, self.noise**0.5, self.noise**0.5)
         for seed, value in values.items():
             self.measure_champion(seed, value)
 
     def estimate(self, values: Mapping[int, float]) -> Estimate:
         """What runs on known seeds say of a child of the champion."""
-        rows, residuals, inverse = self._compare(values)
+        _, residuals, inverse = self._compare(values)
         column = inverse.sum(1)
         precision = float(column.sum())
         effect = float(column @ residuals) / precision
         rest = residuals - effect
         return Estimate(effect, 1 / precision, float(rest @ inverse @ rest) * self.noise, len(rest))
+
+    def gain(self, found: Estimate, lead: float) -> float:
+        """A candidate's expected gain over the champion, which has gained `lead` meanwhile."""
+        mean, _ = self.effects.posterior(np.array(found.effect + lead), np.array(found.variance))
+        return float(mean) - lead
 
     def close(self, values: Mapping[int, float], lead: float, adopt: bool) -> float:
         """Learn from a candidate that is measured no further; its expected effect.
@@ -159,7 +181,7 @@ class Beliefs:
         )
         gain = float(mean) - lead
         self._update(values, gain, float(variance), adopt)
-        if len(self._closed) >= self._fitted + max(1, self._fitted // 20):
+        if len(self._closed) >= self._fitted + max(1, self._fitted // 12):
             self._fit()
         return gain
 
@@ -185,24 +207,33 @@ class Beliefs:
             moved[0] += 1.0
         self._cov = self._cov - weights @ reach.T + variance * np.outer(moved, moved)
 
-    def _fit(self, rounds: int = 4) -> None:
-        """EM for shares, scales and noise, on all that is closed, with a weak prior."""
+    def _fit(self, rounds: int = 3) -> None:
+        """EM for shares and scales, a line search for the noise: with a weak prior, on all closed.
+
+        The prior's unit is how much candidates differ from their parent, by noise and effects.
+        """
         self._fitted = len(self._closed)
         x, ratio, spread, runs = (np.array(each) for each in zip(*self._closed, strict=True))
+        unit = self._unit
+        if len(x) >= 4:
+            unit = max(float(np.quantile(np.abs(x), 0.75)) / 1.15, 1e-3 * self._unit)
         noise, effects = self.noise, self.effects
         for _ in range(rounds):
+            tried = noise * _FACTORS
+            fits = effects.likelihood(x, ratio * tried[:, None]).sum(1)
+            fits -= 0.5 * ((runs - 1).sum() * np.log(tried) + spread.sum() / tried)
+            fits -= 0.5 * (np.log(tried / unit**2 * 2) / _NOISE_DEVIATION) ** 2
+            noise = float(tried[np.argmax(fits)])
             weights, means, variances = effects.weigh(x, ratio * noise)
             squares = means**2 + variances
-            misfit = spread + (weights * ((x[:, None] - means) ** 2 + variances)).sum(1) / ratio
-            noise = (_NOISE_WEIGHT * self._guess + misfit.sum()) / (_NOISE_WEIGHT + runs.sum())
             counts = np.array([weights[:, side == _SIDES].sum() for side in range(3)])
-            shares = _SHARES_WEIGHT * _SHARES + counts
+            shares = _SHARES_WEIGHT * np.array(_SHARES) + counts
             shares /= shares.sum()
             scales = [
-                ((_SCALE_WEIGHT * self._guess + (weights * squares)[:, side == _SIDES].sum())
+                ((_SCALE_WEIGHT * unit**2 * 0.5 + (weights * squares)[:, side == _SIDES].sum())
                  / (_SCALE_WEIGHT + counts[side])) ** 0.5
                 for side in (1, 2)
             ]  # fmt: skip
             effects = Effects((shares[0], shares[1], shares[2]), scales[0], scales[1])
         self._cov = self._cov * (noise / self.noise)
-        self.noise, self.effects = float(noise), effects
+        self.noise, self.effects = noise, effects

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
 from bonsai.search.beliefs import Beliefs
@@ -27,14 +28,24 @@ from bonsai.search.stopping import MOST_RUNS, best_policy
 
 START = 0  # the candidate that is the template itself
 FEWEST_VERDICT_SEEDS = 6  # with fewer no exact test supports anything
-_LEVEL = 0.025  # one-sided
+VERDICT_SEEDS = np.array([6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40])
+LEVEL = 0.025  # of the verdict, one-sided
+REPLICATED = 3  # so many first candidates run on several seeds, to tell noise from effects
+SEEDS_AT_ONCE = 3  # on which candidates take turns
+RUNS_A_SEED = 40  # after so many runs a new search seed takes the place of the oldest
+RACE_SHARE = 0.05  # of the budget
+MOST_RACE_RUNS = 30
+FINALISTS = 3
+MOST_WORSE = 0.03  # probability of being worse than the start, for a best guess
+_NODES = np.array([-1.5, -0.7, 0.0, 0.7, 1.5])  # standard errors, to average over
 
 
 @dataclass(frozen=True)
 class Propose:
-    """Make a candidate by changing `parent`; tell `proposed`."""
+    """Make a candidate by so many changes of `parent` at once; tell `proposed`."""
 
     parent: int
+    changes: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,10 +76,13 @@ class Done:
     Attributes:
         answer: the candidate to take; `START` if none was supported.
         claimed: its gain on the verdict's seeds; 0 if not supported.
+        guess: the candidate to take by those who do not ask for proof: the winner, unless all that
+            is known together leaves it a chance of `MOST_WORSE` to be worse than the start.
     """
 
-    answer: int
-    claimed: float
+    answer: int = START
+    claimed: float = 0.0
+    guess: int = START
 
 
 Action = Propose | Evaluate | Verdict | Wait | Done
@@ -83,6 +97,8 @@ class Plan:
         search: seeds to find candidates with; no more than the first few are used.
         race: seeds to choose among finalists.
         verdict: seeds for the verdict; no more are used than the expected gain needs.
+        changes: how many changes a candidate is made by. Where most changes do nothing or little,
+            several at once are found good or bad for the price of one.
         sign: 1 if a higher value is better, -1 if a lower one is.
     """
 
@@ -90,6 +106,7 @@ class Plan:
     search: Sequence[int]
     race: Sequence[int]
     verdict: Sequence[int]
+    changes: int = 1
     sign: float = 1.0
 
     def __post_init__(self) -> None:
@@ -125,41 +142,48 @@ class Search:
     """A search: `ask` for what to do, tell what came of it."""
 
     def __init__(self, plan: Plan) -> None:
+        """Begin; nothing is known yet."""
         self.plan = plan
         self.candidates = {START: Candidate(START)}
         self.champions = [START]
         self.spent = 0
         self.result: Done | None = None
         self._beliefs = Beliefs()
+        self._first = plan.search[: 1 + (plan.budget >= 40) + (plan.budget >= 120)]
         self._begun = False
+        self._over = False  # nothing is proposed any more
         self._away: set[Evaluate] = set()
+        self._broken: set[Evaluate] = set()
         self._proposing = 0
         self._judging = False
-        self._pool = list(plan.search[: 1 + (plan.budget >= 40) + (plan.budget >= 120)])
-        self._racing: list[int] = []
-        self._over = False
-        self._over_proposing = False
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._closed_to_more = False
+
+    @property
+    def expected(self) -> float:
+        """What the search believes its champion to gain; it flatters, if only a little."""
+        return self._beliefs.champion[0]
 
     # --- what came back ---------------------------------------------------------------------------
 
     def proposed(self, candidate: int, parent: int) -> None:
         """A candidate was made."""
-        lead = 0.0
-        if parent in self.champions:
-            later = self.champions[self.champions.index(parent) + 1 :]
-            lead = sum(self.candidates[each].gain for each in later)
+        lead = self._gained_since(parent)
         self.candidates[candidate] = Candidate(parent, lead=lead, turn=len(self.candidates))
         self._proposing = max(0, self._proposing - 1)
 
     def failed(self, candidate: int | None = None, seed: int | None = None) -> None:
-        """No candidate was made, or a run of one broke: it is given up."""
+        """A candidate could not be made (None), or broke on a seed: it is given up."""
         if candidate is None:
             self._proposing = max(0, self._proposing - 1)
             return
         if seed is not None:
             self._away.discard(Evaluate(candidate, seed))
+            self._broken.add(Evaluate(candidate, seed))
             self.spent += 1
         self.candidates[candidate].closed = True
+        if candidate == START and not self._begun:
+            self.result = Done()  # nothing can be compared with it
 
     def evaluated(self, candidate: int, seed: int, value: float) -> None:
         """A run is done."""
@@ -167,26 +191,32 @@ class Search:
         self.spent += 1
         told = self.candidates[candidate]
         told.values[seed] = self.plan.sign * value
-        if not self._begun:
-            if set(self._pool) <= set(told.values):
+        if seed in self.plan.race:
+            self._over = True
+        elif not self._begun:
+            if set(self._first) <= set(told.values):
                 self._begun = True
                 self._beliefs.begin(told.values)
-            return
-        if seed in self.plan.race:
-            return
-        if candidate == self.champions[-1]:
-            self._beliefs.measure_champion(seed, told.values[seed])
-        elif not told.closed and not any(each.candidate == candidate for each in self._away):
+        elif candidate in self.champions:
+            gained = self._gained_since(candidate)
+            self._beliefs.measure_champion(seed, told.values[seed] + gained)
+        elif not told.closed and not self._is_away(candidate):
             self._decide(candidate, told)
 
     def judged(self, supported: bool, gain: float, seeds: int) -> None:
-        """The verdict was spoken; `gain` as it is, turned by the plan's sign."""
+        """The verdict was spoken; the gain is above 0 where the winner is better than the start."""
         self.spent += 2 * seeds
-        self.result = Done(self._winner, gain) if supported else Done(START, 0.0)
+        winner = self._winner()
+        mean, variance = self._beliefs.champion
+        weight = seeds * variance / (seeds * variance + 2 * self._beliefs.noise)
+        believed = mean + weight * (gain - mean)
+        error = math.sqrt(max(1e-300, variance * (1 - weight)))
+        guess = winner if supported or ndtr(-believed / error) <= MOST_WORSE else START
+        self.result = Done(winner, gain, guess) if supported else Done(guess=guess)
 
     def give_up_proposing(self) -> None:
         """Make no more candidates: there is nothing to offer, or no more time."""
-        self._over_proposing = True
+        self._closed_to_more = True
 
     def gain_of(self, candidate: int) -> float | None:
         """What is believed of a candidate against the start; None before it is closed."""
@@ -196,7 +226,7 @@ class Search:
         if not found.closed:
             return None
         before = self.gain_of(found.parent)
-        return None if before is None else before + found.gain + found.lead
+        return None if before is None else before + found.lead + found.gain
 
     # --- what to do -------------------------------------------------------------------------------
 
@@ -205,67 +235,80 @@ class Search:
         if self.result is not None:
             return self.result
         if not self._begun:
-            return self._first([(START, seed) for seed in self._pool])
+            return self._run([(START, seed) for seed in self._first]) or Wait()
         left = self.plan.budget - self.spent - len(self._away)
         if not self._over:
-            for number, candidate in self.candidates.items():
-                if (
-                    number
-                    and not candidate.closed
-                    and not any(each.candidate == number for each in self._away)
-                ):
-                    return self._run(number, self._next_seed(candidate))
-            seeds = self._verdict_seeds(left - self._proposing)
-            if left - self._proposing > 2 * seeds and not self._over_proposing:
-                self._proposing += 1
-                return Propose(self.champions[-1])
+            further = self._explore(left - self._proposing)
+            if further is not None:
+                return further
             if self._away or self._proposing:
                 return Wait()
             self._over = True
-        return self._judge(left)
+        return self._race() or self._judge(left)
+
+    def _explore(self, left: int) -> Action | None:
+        """A further run of an open candidate, or a new one; None if the rest is for the end."""
+        affordable = left > self._reserve(left)
+        for number, candidate in self.candidates.items():
+            idle = not candidate.closed and not self._is_away(number)
+            if idle and number != START and (affordable or not candidate.values):
+                return self._run([(number, seed) for seed in self._turns(candidate)])
+        if not affordable or self._closed_to_more:
+            return None
+        known = self._beliefs.seeds
+        fresh = [seed for seed in self.plan.search if seed not in known][:1]
+        due = len(known) * RUNS_A_SEED < self.spent and len(self._first) > 1
+        if due and not any(run.seed in fresh for run in self._away):
+            run = self._run([(self.champions[-1], seed) for seed in fresh])
+            if run is not None:
+                return run
+        self._proposing += 1
+        return Propose(self.champions[-1], self.plan.changes)
+
+    def _race(self) -> Action | None:
+        """Runs of the finalists on race seeds: the better two of them go on (sequential halving).
+
+        Karnin, Koren and Somekh, *Almost optimal exploration in multi-armed bandits*, ICML 2013.
+        """
+        runs, finalists = self._race_runs(), self.champions[-FINALISTS:]
+        if not runs or len(finalists) < 2:
+            return None
+        first = self.plan.race[: runs // 2 // len(finalists)]
+        wanted = [(number, seed) for seed in first for number in finalists]
+        if all(seed in self.candidates[number].values for number, seed in wanted):
+            best = sorted(finalists, key=lambda each: self._final(each, first), reverse=True)[:2]
+            last = len(first) + (runs - len(wanted)) // 2
+            wanted = [(each, seed) for seed in self.plan.race[len(first) : last] for each in best]
+        return self._run(wanted) or (Wait() if self._away else None)
 
     def _judge(self, left: int) -> Action:
         if self._judging:
             return Wait()
-        seeds = min(self._verdict_seeds(left), left // 2)
-        if self.champions[-1] == START or seeds < FEWEST_VERDICT_SEEDS:
-            self.result = Done(START, 0.0)
+        winner, seeds = self._winner(), min(self._verdict_seeds(left), left // 2)
+        if winner == START or seeds < FEWEST_VERDICT_SEEDS:
+            self.result = Done()
             return self.result
-        self._judging, self._winner = True, self.champions[-1]
-        return Verdict(self._winner, tuple(self.plan.verdict[:seeds]))
+        self._judging = True
+        return Verdict(winner, tuple(self.plan.verdict[:seeds]))
 
-    def _first(self, wanted: list[tuple[int, int]]) -> Action:
-        for number, seed in wanted:
-            run = Evaluate(number, seed)
-            if seed not in self.candidates[number].values and run not in self._away:
-                return self._run(number, seed)
-        return Wait()
-
-    def _run(self, candidate: int, seed: int) -> Evaluate:
-        run = Evaluate(candidate, seed)
-        self._away.add(run)
-        return run
-
-    def _next_seed(self, candidate: Candidate) -> int:
-        """Candidates take turns on the seeds, so that none of these is fitted."""
-        order = [self._pool[(candidate.turn + k) % len(self._pool)] for k in range(len(self._pool))]
-        return next(seed for seed in order if seed not in candidate.values)
+    # --- how it is decided ------------------------------------------------------------------------
 
     def _decide(self, number: int, candidate: Candidate) -> None:
         """Measure a candidate further, adopt it or give it up."""
         found = self._beliefs.estimate(candidate.values)
-        effects = self._beliefs.effects
-        mean, _ = effects.posterior(
-            np.array(found.effect + candidate.lead), np.array(found.variance)
-        )
-        gain = float(mean) - candidate.lead
-        policy = best_policy(effects, self._beliefs.noise)
+        gain = self._beliefs.gain(found, candidate.lead)
+        policy = best_policy(self._beliefs.effects, self._beliefs.noise)
         stage = min(found.runs, MOST_RUNS) - 1
-        more = len(candidate.values) < len(self._pool)
-        if more and policy.reject[stage] < gain < policy.adopt[stage]:
+        left = self.plan.budget - self.spent
+        more = any(seed not in candidate.values for seed in self._turns(candidate))
+        if (
+            more
+            and left > self._reserve(left)
+            and (candidate.turn <= REPLICATED or policy.reject[stage] < gain < policy.adopt[stage])
+        ):
             return
-        adopt = gain > 0
         candidate.closed = True
+        adopt = gain > 0
         candidate.gain = self._beliefs.close(candidate.values, candidate.lead, adopt)
         if adopt:
             self.champions.append(number)
@@ -273,22 +316,76 @@ class Search:
                 if not other.closed:
                     other.lead += candidate.gain
 
+    def _turns(self, candidate: Candidate) -> list[int]:
+        """The seeds for a candidate in its own order, so that no seed is all that is looked at."""
+        seeds = self._beliefs.seeds[-SEEDS_AT_ONCE:]
+        start = candidate.turn % len(seeds)
+        return [*seeds[start:], *seeds[:start]]
+
     def _verdict_seeds(self, left: int) -> int:
         """How many pairs the verdict should have: those that bring the most in the end.
 
-        With n pairs it supports a gain g with the power of a t-test, and costs 2 n runs, which
-        would have brought the going rate each.
+        With n pairs it supports a gain with the power of a t-test, and costs 2 n runs, which would
+        have brought the going rate each.
         """
+        numbers = VERDICT_SEEDS[len(self.plan.verdict) >= VERDICT_SEEDS]
+        if left > 2 * numbers[-1]:
+            return FEWEST_VERDICT_SEEDS  # any number fits
+        key = (self.spent, left)  # beliefs change by runs only
+        if key not in self._numbers:
+            self._numbers[key] = self._best_number(numbers, left)
+        return self._numbers[key]
+
+    def _best_number(self, numbers: npt.NDArray[np.int64], left: int) -> int:
         mean, variance = self._beliefs.champion
         rate = best_policy(self._beliefs.effects, self._beliefs.noise).rate
-        numbers = np.arange(FEWEST_VERDICT_SEEDS, min(len(self.plan.verdict), 40) + 1)
         expected = mean + rate * np.maximum(0, left - 2 * numbers)
         reached = expected[:, None] + math.sqrt(variance) * _NODES
         error = np.sqrt(2 * self._beliefs.noise / numbers)
-        power = ndtr(reached / error[:, None] - stdtrit(numbers - 1, 1 - _LEVEL)[:, None])
-        value = (power * reached).mean(axis=1)
-        value[2 * numbers > left] = -np.inf
+        power = ndtr(reached / error[:, None] - stdtrit(numbers - 1, 1 - LEVEL)[:, None])
+        value = np.where(2 * numbers <= left, (power * reached).mean(axis=1), -np.inf)
         return int(numbers[int(np.argmax(value))])
 
+    def _reserve(self, left: int) -> int:
+        """Runs that are kept for the race and the verdict."""
+        race = self._race_runs()
+        return race + 2 * self._verdict_seeds(left - race)
 
-_NODES = np.array([-1.5, -0.7, 0.0, 0.7, 1.5])
+    def _race_runs(self) -> int:
+        runs = min(int(RACE_SHARE * self.plan.budget), MOST_RACE_RUNS, 2 * len(self.plan.race))
+        return runs if runs >= 2 * FINALISTS else 0
+
+    def _final(self, number: int, seeds: Sequence[int]) -> float:
+        """A finalist's gain over the newest champion: by the race, shrunk to what was believed.
+
+        What was believed is trusted no more than one run.
+        """
+        newest = self.candidates[self.champions[-1]].values
+        own = self.candidates[number].values
+        raced = [own[seed] - newest[seed] for seed in seeds if seed in own and seed in newest]
+        before = -self._gained_since(number)
+        return (before + sum(raced) / 2) / (1 + len(raced) / 2)
+
+    def _winner(self) -> int:
+        finalists = reversed(self.champions[-FINALISTS:])
+        return max(finalists, key=lambda each: self._final(each, self.plan.race))
+
+    def _gained_since(self, number: int) -> float:
+        """What champions gained after a former one."""
+        if number not in self.champions:
+            return 0.0
+        return sum(self.candidates[each].gain for each in
+                   self.champions[self.champions.index(number) + 1 :])  # fmt: skip
+
+    def _is_away(self, number: int) -> bool:
+        return any(run.candidate == number for run in self._away)
+
+    def _run(self, wanted: Sequence[tuple[int, int]]) -> Evaluate | None:
+        """The first of these runs that is neither done, broken nor under way."""
+        for number, seed in wanted:
+            run = Evaluate(number, seed)
+            known = seed in self.candidates[number].values or run in self._broken
+            if not known and run not in self._away:
+                self._away.add(run)
+                return run
+        return None

@@ -19,7 +19,7 @@ from bonsai.search.beliefs import Effects
 
 MOST_RUNS = 6
 _POINTS = 41
-_STEPS = 8.0  # of the logarithms by which policies are told apart
+_STEPS = 5.0  # of the logarithms by which policies are told apart
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def best_policy(effects: Effects, noise: float) -> Policy:
 @lru_cache(maxsize=100_000)
 def _policy(helps: int, harms: int, gain: int, loss: int) -> Policy:
     """The same with noise 1, from rounded logarithms."""
-    shares = [math.exp(each / _STEPS) for each in (helps, harms)]
+    good, bad = math.exp(helps / _STEPS), math.exp(harms / _STEPS)
     effects = Effects(
-        (max(0.02, 1 - sum(shares)), *shares), math.exp(gain / _STEPS), math.exp(loss / _STEPS)
+        (max(0.02, 1 - good - bad), good, bad), math.exp(gain / _STEPS), math.exp(loss / _STEPS)
     )
     weights, means, widths = effects.pieces
     weights = weights / weights.sum()
