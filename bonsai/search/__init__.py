@@ -6,6 +6,7 @@ change a version's text. `bonsai.sweep.tree_loop` carries it out.
 
 from bonsai.search.decisions import (
     START,
+    Action,
     Done,
     Evaluate,
     Plan,
@@ -28,6 +29,7 @@ from bonsai.search.space import Setting, read_space
 
 __all__ = [
     "START",
+    "Action",
     "Done",
     "EarlyStopping",
     "Evaluate",
