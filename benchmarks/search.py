@@ -50,8 +50,8 @@ class Landscape:
         fades: the quality at which gains are e times as rare; 0 for never.
         common: share of the noise's variance that all candidates of a seed have in common.
         uneven: standard deviation of the logarithm of a candidate's own noise.
-        inherited: whether a child has its parent's noise on a seed, anew where it has an effect by
-            half: seeds can be fitted.
+        inherited: whether a child has its parent's noise on a seed, half of it anew where it has an
+            effect: seeds can be fitted.
     """
 
     helps: float = 0.15
@@ -72,6 +72,7 @@ LANDSCAPES = {
     "rare large gains": Landscape(helps=0.03, gain=2.0),
     "noise differs by candidate": Landscape(uneven=0.7),
     "noise is inherited": Landscape(inherited=True),
+    "most changes harm": Landscape(helps=0.1, harms=0.6),
     "null: nothing helps": Landscape(helps=0.0),
     "null: nothing matters": Landscape(helps=0.0, harms=0.0),
 }

@@ -34,6 +34,7 @@ _SHARES = (0.3, 0.25, 0.45)  # of changes that do nothing, help, harm: before an
 _SHARES_WEIGHT = 8.0  # how many candidates this is worth
 _SCALE_WEIGHT = 2.0
 _NOISE_DEVIATION = 1.5  # of its logarithm
+_LEAST_NOISE = 1e-6  # of the variance between candidates
 _FACTORS = np.exp([-2.0, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0])
 
 
@@ -219,7 +220,7 @@ class Beliefs:
             unit = max(float(np.quantile(np.abs(x), 0.75)) / 1.15, 1e-3 * self._unit)
         noise, effects = self.noise, self.effects
         for _ in range(rounds):
-            tried = noise * _FACTORS
+            tried = np.maximum(noise * _FACTORS, _LEAST_NOISE * unit**2)
             fits = effects.likelihood(x, ratio * tried[:, None]).sum(1)
             fits -= 0.5 * ((runs - 1).sum() * np.log(tried) + spread.sum() / tried)
             fits -= 0.5 * (np.log(tried / unit**2 * 2) / _NOISE_DEVIATION) ** 2

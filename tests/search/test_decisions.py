@@ -245,6 +245,14 @@ def test_a_start_that_breaks_ends_the_search() -> None:
     assert search.ask() == Done()
 
 
+def test_a_search_without_noise_stays_sane() -> None:
+    played = _play(World(_mixed, 6, noise=0.0), _plan(300))
+    true = played.world.qualities[played.done.answer]
+    assert true > 4
+    assert played.search.expected == pytest.approx(true, rel=0.01)
+    assert played.done.claimed == pytest.approx(true)
+
+
 def _tell(search: Search, candidate: int, value: float) -> None:
     """Answer all that is asked of a candidate, and of no other."""
     rng = np.random.default_rng(candidate)
