@@ -175,5 +175,5 @@ def test_a_models_edits_that_help_do_nothing_harm_and_break(tmp_path: Path) -> N
     won = next(entry for entry in entries if entry.step == "run")
     assert won.data["candidate"] == made["More images."]
     assert summarise(results).templates[0].ideas[0].word == "supported"
-    told = str(model.bodies[-1]["messages"])
+    told = " ".join(str(body["messages"]) for body in model.bodies)
     assert "c0003" in told
