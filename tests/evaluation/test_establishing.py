@@ -311,6 +311,28 @@ def test_paths_out_of_the_folder_mean_what_they_mean_from_the_templates_place(
     assert found.reported.seeding == "none"
 
 
+@pytest.mark.parametrize("walls", [pytest.param(True, marks=needs_walls), False])
+def test_a_path_that_is_one_longer_in_the_copies_of_the_ai_scientist_leads_to_the_same(
+    bench: Bench, walls: bool
+) -> None:
+    """`run_0` is made in the template's own place, and all else one folder deeper."""
+    corpus = bench.home / "checkout" / "corpus"
+    corpus.mkdir(parents=True)
+    (corpus / "offset.txt").write_text("0.5")
+    template = bench.template(
+        "up = '../../corpus' if args.out_dir == 'run_0' else '../../../corpus'\n"
+        "loss = float(open(os.path.join(up, 'offset.txt')).read())"
+    )
+    machine = replace(bench.machine, walls=walls)
+    known = established(template, machine)
+    for out in ("run_0", "run_1"):
+        done = run_experiment(
+            known, template.folder, bench.home / out, data="toy", seeds=[3, 4],
+            log=bench.home / "log", machine=machine,
+        )  # fmt: skip
+        assert done.scores.means["loss"] == 0.5
+
+
 @needs_walls
 def test_what_is_hidden_stays_so_where_a_path_out_of_the_folder_leads_to_it(bench: Bench) -> None:
     kept = bench.home / "data" / "baselines" / "other" / "final_info.json"
