@@ -4,7 +4,7 @@
 what else was looked at, `selection` how much of the best is luck.
 """
 
-from bonsai.evaluation import checks, claims, pictures, selection, verdict
+from bonsai.evaluation import checks, claims, pictures, primary, selection, verdict
 from bonsai.evaluation.checks import Check
 from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
 from bonsai.evaluation.establishing import established
@@ -46,6 +46,7 @@ __all__ = [
     "joined",
     "judged_on",
     "pictures",
+    "primary",
     "primary_claim",
     "read_reported",
     "run_experiment",
