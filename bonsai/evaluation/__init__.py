@@ -24,6 +24,7 @@ from bonsai.evaluation.runs import (
 )
 from bonsai.evaluation.scores import Scores, joined, score_run
 from bonsai.evaluation.scoring import SCORING
+from bonsai.evaluation.untouched import data_states
 from bonsai.evaluation.verdict import Comparison, Verdict, Word
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Word",
     "checks",
     "claims",
+    "data_states",
     "established",
     "joined",
     "judged_on",
