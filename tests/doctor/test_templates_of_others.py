@@ -13,21 +13,12 @@ import pytest
 
 from bonsai.doctor import code, examination, files, paper, strangers
 from bonsai.doctor.finding import Finding
-from bonsai.doctor.reading import arguments, bare_words, has_labels, wishes
+from bonsai.doctor.reading import bare_words, has_labels, wishes
 from bonsai.doctor.subject import Subject
 from bonsai.doctor.ways import climbing
+from bonsai.templates import arguments
+from tests.sweeps import STRANGER
 
-EXPERIMENT = """\
-import argparse, json, os
-parser = argparse.ArgumentParser()
-parser.add_argument("--out_dir", default="run_0")
-{options}
-args = parser.parse_args()
-os.makedirs(args.out_dir, exist_ok=True)
-{body}
-with open(os.path.join(args.out_dir, "final_info.json"), "w") as file:
-    json.dump({info}, file)
-"""
 PLOT = 'labels = {"run_0": "Baseline"}\n'
 PROMPT = '{"system": "You are.", "task_description": "Do it."}'
 MEANS = '{"toy": {"means": {"loss": 0.5}}}'
@@ -42,7 +33,7 @@ def write(
     """A template as others write it, without a paper."""
     template = folder / "templates" / "theirs"
     template.mkdir(parents=True)
-    source = EXPERIMENT.format(options=options, body=body, info=info)
+    source = STRANGER.format(options=options, body=body, info=info)
     (template / "experiment.py").write_text(source)
     (template / "plot.py").write_text(plot)
     (template / "prompt.json").write_text(PROMPT)

@@ -18,20 +18,11 @@ from bonsai.execution import Execution, Program, sandbox
 from bonsai.execution.executors import LocalExecutor
 from bonsai.sweep import build_baseline
 from bonsai.templates import Reported, Template
+from tests.sweeps import STRANGER
 
 needs_walls = pytest.mark.skipif(bool(sandbox.problem()), reason="no bubblewrap")
-START = """\
-import argparse, json, os, random, sys, time
-import numpy as np
-parser = argparse.ArgumentParser()
-parser.add_argument("--out_dir", default="run_0")
-{options}
-args = parser.parse_args()
-os.makedirs(args.out_dir, exist_ok=True)
-{body}
-with open(os.path.join(args.out_dir, "final_info.json"), "w") as file:
-    json.dump({{"toy": {{"means": {{"loss": loss}}}}}}, file)
-"""
+IMPORTS = "import random, sys, time\nimport numpy as np\n"
+INFO = '{"toy": {"means": {"loss": loss}}}'
 SHIFTED = "np.random.seed(3); loss = np.random.rand()"
 SEED = 'parser.add_argument("--seed", type=int, default=0)'
 
@@ -61,7 +52,7 @@ class Bench:
     def template(self, body: str, options: str = "", name: str = "odd") -> Template:
         folder = self.home / "checkout" / "templates" / name
         folder.mkdir(parents=True, exist_ok=True)
-        text = START.format(options=options, body=body)
+        text = STRANGER.format(options=options, body=IMPORTS + body, info=INFO)
         (folder / "experiment.py").write_text(text)
         (folder / "prompt.json").write_text('{"system": "s", "task_description": "t"}')
         return Template(folder)
