@@ -12,6 +12,7 @@ Usage:  python -m tests.doomed STEP SECONDS WHOLE REPORT ARGUMENT...
     ARGUMENT   as for runner.py
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -36,10 +37,12 @@ def die() -> None:
     dying.acquire()  # once
     with Path(report).open("a") as file:
         file.write(begun[-1] + "\n")
-    if whole == "1":
-        for process in psutil.Process().children(recursive=True):
-            process.kill()
-    os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        for process in psutil.Process().children(recursive=True) if whole == "1" else ():
+            with contextlib.suppress(psutil.Error):  # it may have ended by itself just now
+                process.kill()
+    finally:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def step_and_die(board: Board, template: str, idea: str, name: str) -> None:

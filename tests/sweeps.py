@@ -16,6 +16,20 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TOY = Path(__file__).parent / "toy"
 
 
+# An experiment as people write it for The AI Scientist, to be filled in by str.format.
+STRANGER = """\
+import argparse, json, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--out_dir", default="run_0")
+{options}
+args = parser.parse_args()
+os.makedirs(args.out_dir, exist_ok=True)
+{body}
+with open(os.path.join(args.out_dir, "final_info.json"), "w") as file:
+    json.dump({info}, file)
+"""
+
+
 def copy_of_toy(folder: Path) -> Path:
     """A copy of the toy template that a test may change."""
     return Path(shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__")))

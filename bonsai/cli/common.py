@@ -86,6 +86,25 @@ Metric = Annotated[
         help="What a template without score.py is judged by; default: its names tell.",
     ),
 ]
+DataFrom = Annotated[
+    list[Path] | None,
+    typer.Option(help="What such a template may read as well; may be repeated."),
+]
+AllowNetwork = Annotated[
+    bool,
+    typer.Option(
+        "--allow-network",
+        help="Let such a template download what it needs: its baseline, not ideas.",
+    ),
+]
+PassEnv = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A variable (a key) for one that calls a service; ideas then have the network and it. "
+        "May be repeated.",
+    ),
+]
 Dollars = Annotated[float | None, typer.Option(min=0.0, help="Most dollars for the model.")]
 Tokens = Annotated[int | None, typer.Option(min=0, help="Most tokens to and from it.")]
 WaitForModel = Annotated[

@@ -12,9 +12,12 @@ import typer
 from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
+    AllowNetwork,
     ContextTokens,
+    DataFrom,
     Dollars,
     Metric,
+    PassEnv,
     Tokens,
     WaitForModel,
     app,
@@ -49,6 +52,9 @@ def propose_ideas(
     budget_usd: Dollars = None,
     budget_tokens: Tokens = None,
     metric: Metric = None,
+    data_from: DataFrom = None,
+    allow_network: AllowNetwork = False,
+    pass_env: PassEnv = None,
 ) -> None:
     """Have a model propose new ideas for a template, in a file that `run --ideas` takes.
 
@@ -74,7 +80,10 @@ def propose_ideas(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
             "give --budget-tokens instead"
         )
-    subject = arguments.establish(find_templates([template]), metric)[0]
+    subject = arguments.establish(
+        find_templates([template]), metric, data_from or (), allow_network=allow_network,
+        pass_env=pass_env,
+    )[0]  # fmt: skip
     name = f"{subject.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
     proposals = propose(

@@ -17,11 +17,14 @@ import typer
 from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
+    AllowNetwork,
     ContextTokens,
     Data,
+    DataFrom,
     Dollars,
     Hours,
     Metric,
+    PassEnv,
     Results,
     Seeds,
     Templates,
@@ -152,25 +155,9 @@ def run(
         SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
     ] = SandboxMode.auto,
     metric: Metric = None,
-    data_from: Annotated[
-        list[Path] | None,
-        typer.Option(help="What such a template may read as well; may be repeated."),
-    ] = None,
-    allow_network: Annotated[
-        bool,
-        typer.Option(
-            "--allow-network",
-            help="Let such a template download what it needs: its baseline, not ideas.",
-        ),
-    ] = False,
-    pass_env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A variable (a key) for one that calls a service; ideas then have the network and "
-            "it. May be repeated.",
-        ),
-    ] = None,
+    data_from: DataFrom = None,
+    allow_network: AllowNetwork = False,
+    pass_env: PassEnv = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),

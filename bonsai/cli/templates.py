@@ -14,8 +14,11 @@ from rich.text import Text
 from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
+    AllowNetwork,
     Data,
+    DataFrom,
     Metric,
+    PassEnv,
     Seeds,
     Templates,
     app,
@@ -170,6 +173,9 @@ def baseline(
     seeds: Seeds = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")] = None,
     metric: Metric = None,
+    data_from: DataFrom = None,
+    allow_network: AllowNetwork = False,
+    pass_env: PassEnv = None,
 ) -> None:
     """Make `run_0` in each template's folder, as The AI Scientist wants it.
 
@@ -182,7 +188,10 @@ def baseline(
     from bonsai.sweep import build_baseline
     from bonsai.templates import find_templates
 
-    for template in arguments.establish(find_templates(templates), metric, threads=threads):
+    for template in arguments.establish(
+        find_templates(templates), metric, data_from or (), threads=threads,
+        allow_network=allow_network, pass_env=pass_env,
+    ):  # fmt: skip
         chosen = arguments.parse_seeds(seeds) or list(template.scorer.seeds)
         machine = this_machine(threads, lambda line: typer.echo(f"  {line}"))
         typer.echo(f"{template.name}: seeds {chosen} on {data or template.scorer.datasets[0]}")

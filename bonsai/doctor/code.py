@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from bonsai.doctor.files import how_to_make_run_0
 from bonsai.doctor.finding import Finding, failure, note, ok, warning
-from bonsai.doctor.reading import arguments, bare_words, has_labels
+from bonsai.doctor.reading import bare_words, has_labels
 from bonsai.doctor.subject import PlotTrial, Subject, parsed
 from bonsai.doctor.ways import climbing
 from bonsai.evaluation import ERROR_CHARACTERS
 from bonsai.execution import syntax_problem
-from bonsai.templates import install, missing_by_error
+from bonsai.templates import arguments, install, missing_by_error
 
 MAX_LINES = 400
 

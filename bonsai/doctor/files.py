@@ -82,6 +82,13 @@ def seed_ideas(subject: Subject) -> Iterator[Finding]:
             'write [{"Name": ..., "Title": ..., ...}, ...]; idea sets belong into seed_ideas/',
         )
         return
+    if not value:
+        yield warning(
+            "seed_ideas.json is an empty list; The AI Scientist makes ideas without it, and a "
+            "sweep has none to try",
+            "write some there, or name a file of ideas with `bonsai run --ideas FILE`",
+        )
+        return
     found = [each for number, idea in enumerate(value, 1) for each in _of_idea(number, idea)]
     yield from found
     ideas = read_ideas(path)

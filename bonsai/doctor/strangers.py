@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bonsai.base import BonsaiError, listing
-from bonsai.doctor import code, files
+from bonsai.doctor import code, files, paper
 from bonsai.doctor.finding import Finding, note, ok, warning
 from bonsai.doctor.reading import wishes
 from bonsai.doctor.subject import Subject
-from bonsai.evaluation import read_reported
+from bonsai.evaluation import primary, read_reported
 from bonsai.templates import (
     Sight,
     contract,
@@ -99,21 +99,52 @@ def gpu(subject: Subject) -> Iterator[Finding]:
 
 def numbers(subject: Subject) -> Iterator[Finding]:
     """The results, where there are any, hold a number by which ideas can be judged."""
-    if subject.baseline is None:
-        return
-    path = subject.baseline / "final_info.json"
     try:
-        read_reported(contract.read_json(path), f"{subject.baseline.name}/final_info.json")
+        names = _metrics(subject)
     except BonsaiError as error:
         yield warning(
             subject.relative(str(error)), "without a finite number `bonsai run` cannot judge ideas"
         )
+        return
+    if why := _undecided(subject, names):
+        yield note(why, f"`bonsai run {subject.folder} --metric NAME`")
+
+
+def _metrics(subject: Subject) -> list[str]:
+    """The names of the metrics in the results; none where there are no results.
+
+    Raises:
+        BonsaiError: they cannot be read, or hold no finite number.
+    """
+    if subject.baseline is None:
+        return []
+    path = subject.baseline / "final_info.json"
+    return list(
+        read_reported(contract.read_json(path), f"{subject.baseline.name}/{path.name}").metrics
+    )
+
+
+def _undecided(subject: Subject, names: Sequence[str]) -> str:
+    """Why a sweep must be told by which metric ideas are judged; empty if it need not."""
+    try:
+        prompt = contract.read(contract.Prompt, subject.folder / "prompt.json").model_extra
+    except BonsaiError:
+        prompt = None
+    try:
+        if names:
+            primary.choose(names, None, (prompt or {}).get("metrics"))
+    except BonsaiError as error:
+        return str(error)
+    return ""
 
 
 LACKS = (packages, gpu, numbers)
 # Without these no sweep begins.
 NEEDED = (code.experiment_source, code.experiment_arguments, code.experiment_runs,
           code.plot_source, files.prompt)  # fmt: skip
+# Without these The AI Scientist runs experiments, but writes no paper.
+PAPER = (paper.paper_is_there, paper.paper_references, paper.paper_figures, paper.paper_frame,
+         paper.paper_parts, paper.paper_compiles, paper.paper_style)  # fmt: skip
 
 
 def level(subject: Subject, told: Told) -> Iterator[Finding]:
@@ -123,20 +154,25 @@ def level(subject: Subject, told: Told) -> Iterator[Finding]:
         subject: the template, without score.py.
         told: all that was found, each with the check that found it.
     """
-    theirs = [found for _, found in told if found.status == "failure"]
+    failed = [(check, found) for check, found in told if found.status == "failure"]
+    theirs = [found for check, found in failed if check not in PAPER]
+    papers = [found for check, found in failed if check in PAPER]
+    ran = subject.trial.folder is not None  # so it had all that it needs
     unswept = [
         found for check, found in told
         if (found.status == "failure" and check in NEEDED)
-        or (found.status == "warning" and check in LACKS)
+        or (found.status == "warning" and check in LACKS and not (ran and check is not numbers))
     ]  # fmt: skip
     if subject.trial.folder is not None and not any(check is numbers for check, _ in told):
         # It ran, and what The AI Scientist cannot read of its results, a sweep can.
         unswept = [found for found in unswept if "final_info.json" not in found.what]
     untried = " (as its text tells: it was not run)" if subject.trial.skipped else ""
-    options = _options(subject)
+    options = " ".join(filter(None, (_options(subject), _metric_option(subject))))
     swept = REPORTED + (f", with {options}" if options else "") + untried
+    bare = "; The AI Scientist runs it without a paper (`--writeup na`)" if papers else ""
     if not (theirs or unswept):
-        yield note(f"there is no score.py; level: {swept}", MEASURE)
+        more = f"for a paper, {_first(papers)}; " if papers else ""
+        yield note(f"there is no score.py; level: {swept}{bare}", more + MEASURE)
     elif not unswept:
         yield note(
             f"there is no score.py; level: {swept}, yet it does not run in The AI Scientist",
@@ -144,7 +180,7 @@ def level(subject: Subject, told: Told) -> Iterator[Finding]:
         )
     elif not theirs:
         yield note(
-            f"there is no score.py; level: {THEIRS}{untried}, where it has what it needs",
+            f"there is no score.py; level: {THEIRS}{untried}, where it has what it needs{bare}",
             f"for the next ({REPORTED}), {_first(unswept)}",
         )
     else:
@@ -167,6 +203,14 @@ def _options(subject: Subject) -> str:
     if see_model_calls(subject.folder):
         return f"--allow-network --pass-env {_key(subject) or 'NAME'}"
     return "--allow-network" if see_downloads(subject.folder) else ""
+
+
+def _metric_option(subject: Subject) -> str:
+    """The option that says by which metric ideas are judged; empty if it need not be said."""
+    try:
+        return "--metric NAME" if _undecided(subject, _metrics(subject)) else ""
+    except BonsaiError:
+        return ""
 
 
 def _key(subject: Subject) -> str:

@@ -4,7 +4,7 @@
 what else was looked at, `selection` how much of the best is luck.
 """
 
-from bonsai.evaluation import checks, claims, pictures, selection, verdict
+from bonsai.evaluation import checks, claims, pictures, primary, selection, verdict
 from bonsai.evaluation.checks import Check
 from bonsai.evaluation.claims import BASELINE_RUN, primary_claim
 from bonsai.evaluation.establishing import established
@@ -25,6 +25,7 @@ from bonsai.evaluation.runs import (
 )
 from bonsai.evaluation.scores import Scores, joined, score_run
 from bonsai.evaluation.scoring import SCORING
+from bonsai.evaluation.untouched import data_states
 from bonsai.evaluation.verdict import Comparison, Verdict, Word
 
 __all__ = [
@@ -44,10 +45,12 @@ __all__ = [
     "Word",
     "checks",
     "claims",
+    "data_states",
     "established",
     "joined",
     "judged_on",
     "pictures",
+    "primary",
     "primary_claim",
     "read_reported",
     "run_experiment",

@@ -82,13 +82,10 @@ def reporting(template: Template, experiment: bytes) -> list[Check]:
     if not template.is_self_reported:
         return []
     metrics = list(template.scorer.metrics)
-    other = reporting_code.changed(
-        (template.folder / "experiment.py").read_bytes(), experiment, metrics
-    )
-    known = reporting_code.constants((template.folder / "experiment.py").read_bytes(), metrics)
-    fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]
     before = (template.folder / "experiment.py").read_bytes()
-    otherwise = reporting_code.computed_otherwise(before, experiment, metrics)
+    other, otherwise = reporting_code.changed(before, experiment, metrics)
+    known = reporting_code.constants(before, metrics)
+    fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]
     return [
         Check(
             name="code that reports the metrics unchanged", passed=not other, found=_told(other)

@@ -18,6 +18,7 @@ from bonsai.templates import (
     Reported,
     Seeding,
     Template,
+    arguments,
     calls_a_model,
     downloads,
     install,
@@ -169,21 +170,16 @@ def find_option(folder: Path) -> Option | None:
         tree = ast.parse((folder / "experiment.py").read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument"):
+    for argument in arguments(tree):
+        flag, default = argument.name, _literal(argument.default)
+        if not _is_seed(flag):
             continue
-        flags = [each.value for each in node.args if isinstance(each, ast.Constant)]
-        flag = next((f for f in flags if isinstance(f, str) and _is_seed(f)), None)
-        if flag is None:
-            continue
-        named = {word.arg: word.value for word in node.keywords}
-        default = _literal(named.get("default"))
         if isinstance(default, int) and not flag.endswith("seeds"):
             return Option(flag=flag, default=(default,))
         if default is None and not flag.endswith("seeds"):
             return Option(flag=flag)
         if isinstance(default, list | tuple) and all(isinstance(each, int) for each in default):
-            return Option(flag=flag, default=tuple(default)) if "nargs" in named else None
+            return Option(flag=flag, default=tuple(default)) if argument.is_counted else None
         if isinstance(default, str):
             try:
                 seeds = tuple(int(each) for each in default.split(","))

@@ -159,14 +159,20 @@ def write_record(run: Path, seconds: float) -> None:
 
 
 def ways_out(template: Path) -> dict[str, Path]:
-    """Paths out of a template's folder that its code may mean, and where they lead."""
+    """Paths out of a template's folder that its code may mean, and where they lead.
+
+    Code that looks whether its `out_dir` is `run_0` climbs one folder more where it is not: The AI
+    Scientist's copies lie one deeper than the template. Where nothing lies so far up, that is what
+    is meant.
+    """
     names, climbs = _named_paths(template)
-    return {
-        "../" * up + name: (template.parents[up - 1] / name).resolve()
-        for up in range(1, min(climbs, DEEPEST, len(template.parents)) + 1)
-        for name in sorted(names)
-        if (template.parents[up - 1] / name).exists()
-    }
+    found: dict[str, Path] = {}
+    for up in range(1, min(climbs, DEEPEST, len(template.parents)) + 1):
+        for name in sorted(names):
+            places = [above / name for above in template.parents[max(0, up - 2) : up][::-1]]
+            if there := next((place for place in places if place.exists()), None):
+                found["../" * up + name] = there.resolve()
+    return found
 
 
 def _named_paths(template: Path) -> tuple[set[str], int]:

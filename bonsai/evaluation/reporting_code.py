@@ -15,27 +15,23 @@ WRITERS = ("dump", "dumps")
 RESULTS = "final_info"
 
 
-def changed(before: bytes, after: bytes, metrics: Collection[str]) -> list[str]:
-    """The reporting statements that one source has and the other has not, as code.
+def changed(before: bytes, after: bytes, metrics: Collection[str]) -> tuple[list[str], list[str]]:
+    """The statements that one source has and the other has not, as code.
 
     Args:
         before: the template's experiment.py.
         after: the idea's.
         metrics: names as they stand in the results, joined with `/`.
+
+    Returns:
+        Those that report metrics, and those that compute what these report.
     """
     names = {part for name in metrics for part in name.split("/")}
-    old, new = (Counter(_reporting(source, names)) for source in (before, after))
-    return [*(old - new).elements(), *(new - old).elements()]
-
-
-def computed_otherwise(before: bytes, after: bytes, metrics: Collection[str]) -> list[str]:
-    """The statements that compute what is reported, which one source has and the other has not.
-
-    Arguments as for `changed`.
-    """
-    names = {part for name in metrics for part in name.split("/")}
-    old, new = (Counter(_computing(source, names)) for source in (before, after))
-    return [*(old - new).elements(), *(new - old).elements()]
+    pairs = zip(_statements(before, names), _statements(after, names), strict=True)
+    reporting, computing = (
+        [*(old - new).elements(), *(new - old).elements()] for old, new in pairs
+    )
+    return reporting, computing
 
 
 def constants(source: bytes, metrics: Collection[str]) -> list[str]:
@@ -61,15 +57,8 @@ def constants(source: bytes, metrics: Collection[str]) -> list[str]:
     return list(found)
 
 
-def _reporting(source: bytes, names: Collection[str]) -> Iterator[str]:
-    for node in ast.walk(_parsed(source)):
-        simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
-        if simple and any(_tells(inner, names) for inner in ast.walk(node)):
-            yield ast.unparse(node)
-
-
-def _computing(source: bytes, names: Collection[str]) -> Iterator[str]:
-    """Statements that give a value to a variable which a reporting statement reads."""
+def _statements(source: bytes, names: Collection[str]) -> tuple[Counter[str], Counter[str]]:
+    """Statements that report, and those that give a value to a variable which these read."""
     simple = [
         node
         for node in ast.walk(_parsed(source))
@@ -82,9 +71,9 @@ def _computing(source: bytes, names: Collection[str]) -> Iterator[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
     }
-    for node in simple:
-        if node not in reporting and read & set(_given(node)):
-            yield ast.unparse(node)
+    told = {id(node) for node in reporting}
+    computing = [node for node in simple if id(node) not in told and read & set(_given(node))]
+    return Counter(map(ast.unparse, reporting)), Counter(map(ast.unparse, computing))
 
 
 def _given(node: ast.stmt) -> Iterator[str]:
@@ -105,14 +94,17 @@ def _given(node: ast.stmt) -> Iterator[str]:
 
 def _fixed_names(source: bytes) -> set[str]:
     """Variables that are given numbers written out, and nothing else."""
-    kinds: dict[str, set[bool]] = {}
+    given: Counter[str] = Counter()
+    plain: Counter[str] = Counter()
     for node in ast.walk(_parsed(source)):
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For | ast.Expr):
-            value = getattr(node, "value", None)
-            plain = isinstance(node, ast.Assign) and value is not None and _is_number(value)
-            for name in _given(node):
-                kinds.setdefault(name, set()).add(plain)
-    return {name for name, plain in kinds.items() if plain == {True}}
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            given[node.id] += 1
+        elif isinstance(node, ast.arg):
+            given[node.arg] += 1
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _is_number(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            plain.update(target.id for target in targets if isinstance(target, ast.Name))
+    return {name for name in plain if plain[name] == given[name]}
 
 
 def _variable(node: ast.expr) -> str | None:

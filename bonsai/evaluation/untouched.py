@@ -23,7 +23,9 @@ from bonsai.kit.data import data_folder
 from bonsai.templates import LEFT_OUT, Limits, Reported, Template, contract
 
 RESULTS, RECORD = "out", "execution.json"
-MOST_FILES = 20_000  # of a template, that are looked at
+MOST_FILES = 20_000  # of each folder, that are looked at
+# In a template's folder, what its program does not read: it is for models, people and papers.
+NO_DATA = ("prompt.json", "seed_ideas.json", "ideas.json", "notes.txt", "README.md", "latex")
 
 
 def execute(
@@ -46,13 +48,11 @@ def execute(
     """
     kept = _folder(template, how, seed, on, again)
     try:
-        found = contract.read_json(kept / RECORD)
-        assert isinstance(found, dict)
-        done = Execution(**found)
+        done = Execution(**contract.read_json(kept / RECORD))
         untrusted.remove(out)
         shutil.copytree(kept / RESULTS, out)
         return done
-    except (BonsaiError, OSError, TypeError, AssertionError):
+    except (BonsaiError, OSError, TypeError):
         untrusted.remove(kept)  # it is not there, or damaged
     done = programs.execute(
         template, how, code or template.folder, out, seed,
@@ -73,7 +73,7 @@ def _folder(template: Template, how: Reported, seed: int, on: object, again: int
     """Named after all that the results depend on: code, data, seed, versions, machine."""
     parts = (
         template.fingerprint(),
-        *_data(template),
+        *data_states(template, how),
         *programs.arguments(how, "out", seed),
         *sorted(programs.variables(how, seed).items()),
         (how.network, how.pass_env, again, on, bool(visible_gpus())),
@@ -83,14 +83,17 @@ def _folder(template: Template, how: Reported, seed: int, on: object, again: int
     return data_folder() / "baselines" / "runs" / f"{template.name}-{name}"
 
 
-def _data(template: Template) -> Iterator[tuple[str, int, int]]:
-    """What a template reads beside its code: names, sizes, and when it was last written."""
+def data_states(template: Template, how: Reported) -> Iterator[tuple[str, int, int]]:
+    """What a template may read beside its code: names, sizes, and when it was last written.
+
+    In its folder, where paths out of it lead, and what a person named; `fingerprint` has the code.
+    """
     skipped = LEFT_OUT(str(template.folder), [path.name for path in template.folder.iterdir()])
-    found = [path for path in template.folder.iterdir() if path.name not in skipped]
-    found += programs.ways_out(template.folder).values()
-    for top in sorted(found):
+    own = {path for path in template.folder.iterdir() if path.name not in (*skipped, *NO_DATA)}
+    others = [*programs.ways_out(template.folder).values(), *map(Path, how.data_from)]
+    for top in sorted(own | set(others)):
         inner = sorted(top.rglob("*"))[:MOST_FILES] if top.is_dir() else []
         for path in (top, *inner):
-            if path.is_file() and path.suffix not in (".py", ".pyc", ".json", ".txt", ".md"):
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
                 state = path.stat()
                 yield str(path), state.st_size, state.st_mtime_ns

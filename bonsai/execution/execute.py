@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -53,7 +54,8 @@ class Program:
         limits: what else it may take.
         threads: CPU threads that it may compute with.
         walls: whether to run it in a sandbox.
-        writes: names of what it may write in its folder; "." is the whole folder.
+        writes: names of what it may write in its folder; "." is the whole folder. An absolute path
+            lies elsewhere on this machine.
         hides: names of folders in its folder that it must not see (within walls only).
         data: the data set that it reads, if the kit has it.
         keeps_data: whether it may add to the data cache: for code that no model has touched.
@@ -163,6 +165,8 @@ def run(
             there.
     """
     passed = _passed(program.passes)
+    if on_line is not None and passed:
+        on_line = partial(_tell_without, on_line, passed)
     _lay(program)
     family = processes.Family(uuid.uuid4().hex, walls=program.walls)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -204,8 +208,8 @@ def run(
             finally:
                 family.end()
                 code = _code(process)
-        for printed in logs if passed else ():
-            printed.write_bytes(_without(printed.read_bytes(), passed))
+                for printed in logs if passed else ():
+                    printed.write_bytes(_without(printed.read_bytes(), passed))
         if code and not has_room(program.folder):  # asked now: soon what it wrote is removed
             raise DiskFull(program.folder)
     finally:
@@ -233,6 +237,10 @@ def _without(text: bytes, passed: Mapping[str, str]) -> bytes:
     for name, value in passed.items():
         text = text.replace(value.encode(), f"<{name}>".encode())
     return text
+
+
+def _tell_without(tell: Callable[[str], None], passed: Mapping[str, str], line: str) -> None:
+    tell(_without(line.encode(), passed).decode())
 
 
 def _lay(program: Program) -> None:

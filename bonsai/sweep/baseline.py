@@ -25,6 +25,7 @@ from bonsai.evaluation import (
     RunFailed,
     Scores,
     checks,
+    data_states,
     judged_on,
     run_experiment,
     run_fresh_seeds,
@@ -95,7 +96,8 @@ def build_baseline(
         version("torch"),
     )
     if template.reported is not None:
-        parts = (*parts, template.reported.model_dump_json())
+        states = data_states(template, template.reported)
+        parts = (*parts, template.reported.model_dump_json(), *states)
     key = repr((*parts, machine.threads, bool(visible_gpus()), machine.executor.name))
     name = f"{template.name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     cached = data_folder() / "baselines" / name

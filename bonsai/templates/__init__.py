@@ -6,6 +6,7 @@ a template's code what it needs; `new` writes a template to start from.
 """
 
 from bonsai.templates import contract, idea_files, new
+from bonsai.templates.arguments import arguments
 from bonsai.templates.contract import Claim, Claims, History, Idea, Limits
 from bonsai.templates.idea_files import IdeaSet, read_ideas
 from bonsai.templates.inspection import (
@@ -65,6 +66,7 @@ __all__ = [
     "Sight",
     "Template",
     "Way",
+    "arguments",
     "calls_a_model",
     "contract",
     "copy_template",

@@ -260,6 +260,18 @@ def test_baseline_of_a_template_without_score_py_is_the_programs_own_run(tmp_pat
     assert len(info["toy"]["final_info_dict"]["best_val_loss"]) == 3
 
 
+@pytest.mark.parametrize("command", [("baseline",), ("ideas", "--model", "openai/anything")])
+def test_what_lies_elsewhere_can_be_named_wherever_a_template_is_run(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = str(wild.write("own_loop", tmp_path))
+    done = _bonsai(command[0], folder, *command[1:], "--data-from", str(tmp_path / "nowhere"))
+    assert done.exit_code == 2
+    assert "nowhere: it is not there" in done.stderr
+    done = _bonsai(command[0], folder, *command[1:], "--pass-env", "NAME")
+    assert "goes with --allow-network" in done.stderr
+
+
 def test_two_templates_of_one_name_are_not_swept_into_one_folder(tmp_path: Path) -> None:
     first, second = (str(sweeps.copy_of_toy(tmp_path / name)) for name in ("a", "b"))
     done = _bonsai("run", first, second, "--out", str(tmp_path / "res"))

@@ -11,23 +11,14 @@ from typing import Any
 
 import pytest
 
-from bonsai.doctor import code, examination, files, strangers
+from bonsai.doctor import code, examination, files, paper, strangers
 from bonsai.doctor.finding import Finding
-from bonsai.doctor.reading import arguments, bare_words, has_labels, wishes
+from bonsai.doctor.reading import bare_words, has_labels, wishes
 from bonsai.doctor.subject import Subject
 from bonsai.doctor.ways import climbing
+from bonsai.templates import arguments
+from tests.sweeps import STRANGER
 
-EXPERIMENT = """\
-import argparse, json, os
-parser = argparse.ArgumentParser()
-parser.add_argument("--out_dir", default="run_0")
-{options}
-args = parser.parse_args()
-os.makedirs(args.out_dir, exist_ok=True)
-{body}
-with open(os.path.join(args.out_dir, "final_info.json"), "w") as file:
-    json.dump({info}, file)
-"""
 PLOT = 'labels = {"run_0": "Baseline"}\n'
 PROMPT = '{"system": "You are.", "task_description": "Do it."}'
 MEANS = '{"toy": {"means": {"loss": 0.5}}}'
@@ -42,7 +33,7 @@ def write(
     """A template as others write it, without a paper."""
     template = folder / "templates" / "theirs"
     template.mkdir(parents=True)
-    source = EXPERIMENT.format(options=options, body=body, info=info)
+    source = STRANGER.format(options=options, body=body, info=info)
     (template / "experiment.py").write_text(source)
     (template / "plot.py").write_text(plot)
     (template / "prompt.json").write_text(PROMPT)
@@ -135,7 +126,45 @@ def test_results_that_only_a_sweep_can_read(tmp_path: Path) -> None:
     assert "can be swept, self-reported, yet it does not run in The AI" in found[-1].what
 
 
+def test_what_a_run_did_without_keeps_it_from_no_level(tmp_path: Path) -> None:
+    body = "def never():\n    import no_such_package\n    model.cuda()"
+    found = examine(write(tmp_path, body=body), gpu=False, run=True)
+    assert said(found, "warning", "no_such_package")
+    assert "level: can be swept, self-reported" in found[-1].what
+
+
+def test_a_metric_that_nobody_can_choose_is_asked_for(tmp_path: Path) -> None:
+    info = '{"toy": {"means": {"alpha": 1, "beta": 2}}}'
+    found = examine(write(tmp_path, run_0=info))
+    assert said(found, "note", "say --metric NAME, with one of alpha and beta", "--metric NAME`")
+    assert "self-reported, with --metric NAME" in found[-1].what
+
+
+@pytest.mark.parametrize("metrics", ['"beta:lower"', '["beta:higher"]', '{"beta": "lower"}'])
+def test_one_that_its_prompt_names_is_not(metrics: str, tmp_path: Path) -> None:
+    folder = write(tmp_path, run_0='{"toy": {"means": {"alpha": 1, "beta": 2}}}')
+    (folder / "prompt.json").write_text(f'{PROMPT[:-1]}, "metrics": {metrics}}}')
+    assert "--metric" not in str(examine(folder))
+
+
+def test_without_a_paper_it_runs_in_the_ai_scientist_all_the_same(tmp_path: Path) -> None:
+    looked = subject(write(tmp_path))
+    told = [(paper.paper_is_there, found) for found in paper.paper_is_there(looked)]
+    last = next(strangers.level(looked, told))
+    assert "level: can be swept" in last.what
+    assert "without a paper (`--writeup na`)" in last.what
+    assert "latex/template.tex is missing" in last.mend
+
+
 # ---------------------------------------------------------- what The AI Scientist lets through
+
+
+def test_an_empty_list_of_ideas_is_no_failure(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "seed_ideas.json").write_text("[]\n")
+    found = list(examination.apply(files.seed_ideas, subject(folder)))
+    assert [each.status for each in found] == ["warning"]
+    assert said(found, "warning", "an empty list", "bonsai run --ideas FILE")
 
 
 @pytest.mark.parametrize(

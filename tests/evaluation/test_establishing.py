@@ -18,20 +18,11 @@ from bonsai.execution import Execution, Program, sandbox
 from bonsai.execution.executors import LocalExecutor
 from bonsai.sweep import build_baseline
 from bonsai.templates import Reported, Template
+from tests.sweeps import STRANGER
 
 needs_walls = pytest.mark.skipif(bool(sandbox.problem()), reason="no bubblewrap")
-START = """\
-import argparse, json, os, random, sys, time
-import numpy as np
-parser = argparse.ArgumentParser()
-parser.add_argument("--out_dir", default="run_0")
-{options}
-args = parser.parse_args()
-os.makedirs(args.out_dir, exist_ok=True)
-{body}
-with open(os.path.join(args.out_dir, "final_info.json"), "w") as file:
-    json.dump({{"toy": {{"means": {{"loss": loss}}}}}}, file)
-"""
+IMPORTS = "import random, sys, time\nimport numpy as np\n"
+INFO = '{"toy": {"means": {"loss": loss}}}'
 SHIFTED = "np.random.seed(3); loss = np.random.rand()"
 SEED = 'parser.add_argument("--seed", type=int, default=0)'
 
@@ -61,7 +52,7 @@ class Bench:
     def template(self, body: str, options: str = "", name: str = "odd") -> Template:
         folder = self.home / "checkout" / "templates" / name
         folder.mkdir(parents=True, exist_ok=True)
-        text = START.format(options=options, body=body)
+        text = STRANGER.format(options=options, body=IMPORTS + body, info=INFO)
         (folder / "experiment.py").write_text(text)
         (folder / "prompt.json").write_text('{"system": "s", "task_description": "t"}')
         return Template(folder)
@@ -121,9 +112,46 @@ def test_what_was_run_to_find_out_is_the_baselines_and_the_next_sweeps(bench: Be
     assert len(set(built.scores.per_seed["loss"])) == 3
     assert bench.establish(template) == how
     assert bench.runs == 4
-    (template.folder / "table.csv").write_text("1,2\n")  # it might read that
+
+
+DATA = {
+    "table.csv": "", "data/corpus.txt": "", "settings.json": "", "../../data/labels.json": "",
+    "elsewhere/x.md": "elsewhere",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_no_earlier_run_is_taken_where_the_data_are_others(bench: Bench, name: str) -> None:
+    """Neither what was run to find out, nor the baseline, which is kept by itself."""
+    body = f"{SHIFTED}\nwhere = '../../data', 'data'"
+    template = bench.template(body)
+    place = (bench.home if DATA[name] else template.folder) / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("1,2\n")
+    data_from = [str(bench.home / DATA[name])] if DATA[name] else []
+
+    def built() -> bool:
+        known = replace(template, reported=bench.establish(template, data_from=data_from))
+        return build_baseline(
+            known, "toy", (0, 1), log=bench.home / "log", machine=bench.machine
+        ).cached  # fmt: skip
+
+    assert not built()
+    assert built()
+    place.write_text("3,4,5\n")
+    before = bench.runs
+    assert not built()
+    assert bench.runs == before + 3
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "ideas.json", "README.md", "latex/template.tex"])
+def test_what_a_program_does_not_read_costs_no_run(bench: Bench, name: str) -> None:
+    template = bench.template(SHIFTED)
     bench.establish(template)
-    assert bench.runs == 7
+    (template.folder / name).parent.mkdir(exist_ok=True)
+    (template.folder / name).write_text("new")
+    bench.establish(template)
+    assert bench.runs == 3
 
 
 def test_a_run_0_that_a_run_here_repeats_saves_the_second_run(bench: Bench) -> None:
@@ -244,7 +272,9 @@ try:
 except ImportError:
     pass
 key = os.environ.get("MY_KEY")
+print("the key is", key, flush=True)
 print("the key is", key, file=sys.stderr)
+time.sleep(0.3)  # long enough to be heard
 assert key, "no key"
 loss = len(key) / 16
 """
@@ -259,11 +289,13 @@ def test_a_variable_is_passed_to_who_asks_and_cut_out_of_what_is_printed(
         bench.establish(template)
     how = bench.establish(template, network=True, pass_env=["MY_KEY"])
     assert any(line.startswith("warning: ") and "MY_KEY" in line for line in bench.said)
+    heard: list[str] = []
     out, log = tmp_path / "run_1", tmp_path / "log"
     done = programs.execute(
         template, how, template.folder, out, 0, seconds=60, limits=template.limits(1),
-        start=bench.machine.run, log=log,
+        start=replace(bench.machine, on_line=heard.append).run, log=log,
     )  # fmt: skip
+    assert heard == ["the key is <MY_KEY>"]
     assert json.loads((out / "final_info.json").read_text())["toy"]["means"]["loss"] == 9 / 16
     assert "the key is <MY_KEY>" in done.error
     assert "sk-secret" not in log.with_name("log.err").read_text()
@@ -309,6 +341,28 @@ def test_paths_out_of_the_folder_mean_what_they_mean_from_the_templates_place(
     found = established(template, machine)
     assert found.reported is not None
     assert found.reported.seeding == "none"
+
+
+@pytest.mark.parametrize("walls", [pytest.param(True, marks=needs_walls), False])
+def test_a_path_that_is_one_longer_in_the_copies_of_the_ai_scientist_leads_to_the_same(
+    bench: Bench, walls: bool
+) -> None:
+    """`run_0` is made in the template's own place, and all else one folder deeper."""
+    corpus = bench.home / "checkout" / "corpus"
+    corpus.mkdir(parents=True)
+    (corpus / "offset.txt").write_text("0.5")
+    template = bench.template(
+        "up = '../../corpus' if args.out_dir == 'run_0' else '../../../corpus'\n"
+        "loss = float(open(os.path.join(up, 'offset.txt')).read())"
+    )
+    machine = replace(bench.machine, walls=walls)
+    known = established(template, machine)
+    for out in ("run_0", "run_1"):
+        done = run_experiment(
+            known, template.folder, bench.home / out, data="toy", seeds=[3, 4],
+            log=bench.home / "log", machine=machine,
+        )  # fmt: skip
+        assert done.scores.means["loss"] == 0.5
 
 
 @needs_walls

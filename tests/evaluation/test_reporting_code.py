@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bonsai.evaluation.reporting_code import changed, computed_otherwise, constants
+from bonsai.evaluation.reporting_code import changed, constants
 
 CODE = """
 rate = 0.1
@@ -23,7 +23,7 @@ json.dump(final_info, file)
     ],
 )
 def test_science_may_change(before: str, after: str) -> None:
-    assert not changed(CODE.encode(), CODE.replace(before, after).encode(), ["loss"])
+    assert not changed(CODE.encode(), CODE.replace(before, after).encode(), ["loss"])[0]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_science_may_change(before: str, after: str) -> None:
     ],
 )
 def test_reporting_may_not(before: str, after: str) -> None:
-    assert changed(CODE.encode(), CODE.replace(before, after).encode(), ["loss"])
+    assert changed(CODE.encode(), CODE.replace(before, after).encode(), ["loss"])[0]
 
 
 LONGER = """
@@ -66,16 +66,35 @@ def test_what_computes_the_reported_values_is_looked_at_too(
 ) -> None:
     assert before in LONGER
     new = LONGER.replace(before, after).encode()
-    assert not changed(LONGER.encode(), new, ["loss", "best"])
-    assert bool(computed_otherwise(LONGER.encode(), new, ["loss", "best"])) == seen
+    reporting, computing = changed(LONGER.encode(), new, ["loss", "best"])
+    assert not reporting
+    assert bool(computing) == seen
 
 
 def test_a_variable_that_only_holds_a_fixed_number_is_one() -> None:
     fixed = LONGER.replace("mean = sum(losses) / 3", "mean = 0.01")
     assert constants(LONGER.encode(), ["loss", "best"]) == []
     assert constants(fixed.encode(), ["loss", "best"]) == ["loss"]
-    counted = fixed.replace("means =", "for value in losses:\n    mean += value\nmeans =")
-    assert constants(counted.encode(), ["loss", "best"]) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_fixed"),
+    [
+        ("mean: float = 0.01", True),
+        ("mean = other = -0.01", True),
+        ("mean = 0.0\nfor value in losses:\n    mean += value", False),
+        ("mean = 0.0\nfor mean in losses:\n    pass", False),
+        ("mean = 0.0\nmean, spread = summary(losses)", False),
+        ("mean = 0.0\nwith measured() as mean:\n    pass", False),
+        ("mean = 0.0\nif (mean := sum(losses)):\n    pass", False),
+        ("mean = 0.0\ndef report(mean):\n    pass", False),
+    ],
+)
+def test_a_variable_is_fixed_if_nothing_but_numbers_is_given_to_it(
+    line: str, is_fixed: bool
+) -> None:
+    text = LONGER.replace("mean = sum(losses) / 3", line)
+    assert (constants(text.encode(), ["loss", "best"]) == ["loss"]) == is_fixed
 
 
 def test_a_fixed_number_instead_of_a_result_is_seen() -> None:

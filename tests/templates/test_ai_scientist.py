@@ -18,6 +18,7 @@ import pytest
 from tests import sweeps
 
 TEMPLATES = sorted(path.parent for path in sweeps.REPOSITORY.glob("templates/*/experiment.py"))
+LONG = ("cell_division", "fine_pruning", "gene_network_pruning")  # half a minute, in smoke mode
 IDEA_KEYS = {"Name", "Title", "Experiment", "Interestingness", "Feasibility", "Novelty"}
 
 
@@ -56,6 +57,15 @@ def _read_results(folder: Path, run: int) -> dict[str, dict[str, float]]:
     return {key: value["means"] for key, value in results.items()}
 
 
+@pytest.mark.parametrize(
+    "project",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.name in LONG else [])
+        for path in TEMPLATES
+    ],
+    ids=lambda path: path.name,
+    indirect=True,
+)
 def test_the_whole_loop(project: Path, tmp_path: Path) -> None:
     _call(project, tmp_path, "python", "experiment.py", "--out_dir=run_0", timeout=120)
     prompt = json.loads((project / "prompt.json").read_text())
