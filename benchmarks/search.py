@@ -7,7 +7,8 @@ together. Each strategy may spend the same number of runs of one seed, ours the 
 The others are what is common: a candidate's recorded score is believed and never measured again.
 They use the same seeds for all candidates, which is the best for them; on fresh seeds for each they
 find less and claim more. Naive racing is told the noise. Our search changes one thing at a time, or
-three at once (`Plan.changes`): what three changes at once bring to a climber is shown as well.
+three at once, as the runner's samplers of settings may: what three changes at once bring to a
+climber is shown as well.
 
 "Taken" is what is handed over: the others' best, our winner if the verdict supports it and the
 start otherwise. Our best guess is what those take who want no proof; nothing is claimed for it.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,7 +33,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from bonsai.evaluation import verdict
-from bonsai.search import START, Done, Evaluate, Plan, Propose, Search, Verdict
+from bonsai.search import START, Done, Evaluate, Plan, Propose, Search, Verdict, analyses_of
 
 BUDGETS = (60, 200, 600)
 CHUNK = 10  # worlds that a process takes at once
@@ -292,26 +293,39 @@ def race_naively(world: World, budget: int, most: int = 16) -> Outcome:
 
 def ours(world: World, budget: int, changes: int = 1) -> Outcome:
     """The runner's own decisions, and its own verdict."""
-    plan = Plan(budget, range(100), range(100, 200), range(200, 240), changes)
+    plan = Plan(budget, range(100), range(100, 200), range(200, 240), analyses_of(budget))
     search, numbers = Search(plan), {START: START}
     while not isinstance(action := search.ask(), Done):
         if isinstance(action, Propose):
             made = len(numbers)
-            numbers[made] = world.change(numbers[action.parent], action.changes)
+            numbers[made] = world.change(numbers[action.parent], changes)
             search.proposed(made, action.parent)
         elif isinstance(action, Evaluate):
             value = world.run(numbers[action.candidate], action.seed)
             search.evaluated(action.candidate, action.seed, value)
         elif isinstance(action, Verdict):
-            winner = [world.run(numbers[action.candidate], seed) for seed in action.seeds]
-            start = [world.run(START, seed) for seed in action.seeds]
-            found = verdict.compare(winner, start)
-            supported = found.mean > 0 and found.p is not None and found.p < verdict.LEVEL
-            search.judged(supported, found.mean, len(action.seeds))
+            search.judged(*_judge(world, numbers[action.candidate], action.seeds, plan.analyses))
     true = world.qualities
     return Outcome(
         true[numbers[action.answer]], action.claimed, world.spent, true[numbers[action.guess]]
     )
+
+
+def _judge(
+    world: World, winner: int, seeds: Sequence[int], analyses: Sequence[int]
+) -> tuple[bool, float, int]:
+    """The verdict, spoken as soon as it is sure: whether it supports the winner, gain and seeds."""
+    own, start = list[float](), list[float]()
+    for count in analyses:
+        if count > len(seeds):
+            break
+        for seed in seeds[len(own) : count]:
+            own.append(world.run(winner, seed))
+            start.append(world.run(START, seed))
+        found = verdict.compare(own, start, len(analyses))
+        if found.p is not None and found.p < verdict.LEVEL:
+            break
+    return found.mean > 0 and found.p is not None and found.p < verdict.LEVEL, found.mean, len(own)
 
 
 STRATEGIES: dict[str, Strategy] = {

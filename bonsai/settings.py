@@ -31,7 +31,7 @@ class Assignment(BaseModel):
     reported: Reported | None = None  # what stands in for a score.py, where there is none
 
 
-ProposerName = Literal["tpe", "random", "model"]
+ProposerName = Literal["tpe", "random", "model", "cross", "chain"]
 
 
 class SearchSettings(BaseModel):

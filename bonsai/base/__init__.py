@@ -5,6 +5,7 @@ Nothing here knows of experiments or models.
 
 from bonsai.base import untrusted
 from bonsai.base.errors import BonsaiError
+from bonsai.base.events import LinkedEvent
 from bonsai.base.files import (
     AMPLE_BYTES,
     FULL,
@@ -31,6 +32,7 @@ __all__ = [
     "Entry",
     "Fence",
     "Ledger",
+    "LinkedEvent",
     "Piece",
     "TextFile",
     "decode",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -67,6 +68,43 @@ def for_people(command: Command) -> Command:
     return cast(Command, wrapped)
 
 
+class AgentName(str, Enum):
+    """Who edits the files."""
+
+    aider = "aider"
+    rewrite = "rewrite"
+
+
+class EditFormatName(str, Enum):
+    """How a model writes its edits."""
+
+    diff = "diff"
+    whole = "whole"
+
+
+class ExecutorName(str, Enum):
+    """Where programs run."""
+
+    local = "local"
+    ray = "ray"
+    slurm = "slurm"
+
+
+class SandboxMode(str, Enum):
+    """Whether programs run within bubblewrap."""
+
+    auto = "auto"
+    require = "require"
+    off = "off"
+
+
+class TrackerName(str, Enum):
+    """Where finished runs are logged as well."""
+
+    mlflow = "mlflow"
+    tensorboard = "tensorboard"
+
+
 Templates = Annotated[
     list[str] | None,
     typer.Argument(metavar="[TEMPLATE]...", help="Names or folders; default: all."),
@@ -118,6 +156,38 @@ ContextTokens = Annotated[
     typer.Option(min=1, help="The model's window, prompt and reply; default: what refusals tell."),
 ]
 Hours = Annotated[float | None, typer.Option(min=0.0, help="Hours until nothing new is begun.")]
+ApiBase = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible service.")]
+Agent = Annotated[AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")]
+EditFormat = Annotated[EditFormatName, typer.Option(help="How aider's model writes edits.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="CPU threads of a run; default: cores / workers, on a cluster 1."),
+]
+GpusPerRun = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="GPUs of a run, e.g. 0.5; default: 1 where there are GPUs."),
+]
+Executor = Annotated[ExecutorName, typer.Option(help="Where experiments run.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Of the Ray cluster; default: the one this machine belongs to."),
+]
+Slurm = Annotated[
+    list[str] | None,
+    typer.Option(help="An option of sbatch, e.g. partition=gpu; may be repeated."),
+]
+Out = Annotated[Path | None, typer.Option(help="Results folder; default: results/<date and time>.")]
+Sandbox = Annotated[
+    SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
+]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
+]
+Track = Annotated[
+    list[TrackerName] | None,
+    typer.Option(help="Log finished runs there as well; may be repeated."),
+]
 
 
 @app.callback(invoke_without_command=True)

@@ -8,7 +8,6 @@ import secrets
 import signal
 import sys
 import time
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,69 +16,38 @@ import typer
 from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
+    Address,
+    Agent,
+    AgentName,
     AllowNetwork,
+    ApiBase,
     ContextTokens,
     Data,
     DataFrom,
     Dollars,
+    EditFormat,
+    EditFormatName,
+    Executor,
+    ExecutorName,
+    GpusPerRun,
     Hours,
+    Limit,
     Metric,
+    Out,
     PassEnv,
     Results,
+    Sandbox,
+    SandboxMode,
     Seeds,
+    Slurm,
     Templates,
+    Threads,
     Tokens,
+    Track,
     WaitForModel,
     app,
     for_people,
 )
-
-CONTROL = "search_by_tpe"  # the search that shows what a model adds
-
-
-class AgentName(str, Enum):
-    """Who edits the files."""
-
-    aider = "aider"
-    rewrite = "rewrite"
-
-
-class EditFormat(str, Enum):
-    """How a model writes its edits."""
-
-    diff = "diff"
-    whole = "whole"
-
-
-class ExecutorName(str, Enum):
-    """Where programs run."""
-
-    local = "local"
-    ray = "ray"
-    slurm = "slurm"
-
-
-class SandboxMode(str, Enum):
-    """Whether programs run within bubblewrap."""
-
-    auto = "auto"
-    require = "require"
-    off = "off"
-
-
-class ProposerName(str, Enum):
-    """Who makes the candidates of a search."""
-
-    tpe = "tpe"
-    random = "random"
-    model = "model"
-
-
-class TrackerName(str, Enum):
-    """Where finished runs are logged as well."""
-
-    mlflow = "mlflow"
-    tensorboard = "tensorboard"
 
 
 @app.command()
@@ -96,17 +64,11 @@ def run(
         str | None,
         typer.Option(help="Any litellm model string; without one, cassettes are played back."),
     ] = None,
-    api_base: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
-    ] = None,
+    api_base: ApiBase = None,
     context_tokens: ContextTokens = None,
     wait_for_model: WaitForModel = None,
-    agent: Annotated[
-        AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")
-    ] = AgentName.aider,
-    edit_format: Annotated[
-        EditFormat, typer.Option(help="How aider's model writes edits.")
-    ] = EditFormat.diff,
+    agent: Agent = AgentName.aider,
+    edit_format: EditFormat = EditFormatName.diff,
     max_runs: Annotated[int, typer.Option(min=1, help="Finished runs per idea.")] = 5,
     max_tries: Annotated[
         int, typer.Option(min=1, help="Failures in a row before an idea is given up.")
@@ -115,28 +77,12 @@ def run(
         int | None,
         typer.Option(min=1, help="Ideas side by side; default: 1, on Ray as many as have room."),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="CPU threads of a run; default: cores / workers, on a cluster 1."),
-    ] = None,
-    gpus_per_run: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="GPUs of a run, e.g. 0.5; default: 1 where there are GPUs."),
-    ] = None,
-    executor: Annotated[
-        ExecutorName, typer.Option(help="Where experiments run.")
-    ] = ExecutorName.local,
-    address: Annotated[
-        str | None,
-        typer.Option(help="Of the Ray cluster; default: the one this machine belongs to."),
-    ] = None,
-    slurm: Annotated[
-        list[str] | None,
-        typer.Option(help="An option of sbatch, e.g. partition=gpu; may be repeated."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
-    ] = None,
+    threads: Threads = None,
+    gpus_per_run: GpusPerRun = None,
+    executor: Executor = ExecutorName.local,
+    address: Address = None,
+    slurm: Slurm = None,
+    out: Out = None,
     data: Data = None,
     seeds: Seeds = None,
     confirm_seeds: Annotated[
@@ -151,21 +97,20 @@ def run(
     idea_budget_usd: Dollars = None,
     idea_budget_tokens: Tokens = None,
     idea_budget_hours: Hours = None,
-    sandbox: Annotated[
-        SandboxMode, typer.Option(help="Bubblewrap around experiments: where it works, or always.")
-    ] = SandboxMode.auto,
+    sandbox: Sandbox = SandboxMode.auto,
     metric: Metric = None,
     data_from: DataFrom = None,
     allow_network: AllowNetwork = False,
     pass_env: PassEnv = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(help="What a run may take, e.g. memory_gb=4; may be repeated."),
-    ] = None,
-    track: Annotated[
-        list[TrackerName] | None,
-        typer.Option(help="Log finished runs there as well; may be repeated."),
-    ] = None,
+    limit: Limit = None,
+    track: Track = None,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Give each idea a small tree of versions, not a chain."),
+    ] = False,
+    search_runs: Annotated[
+        int, typer.Option(min=30, help="With --search: runs of one seed that each idea may take.")
+    ] = 60,
 ) -> None:
     """Sweep: build baselines, let the agent work on every idea, measure, judge, draw.
 
@@ -182,22 +127,26 @@ def run(
 
       bonsai run --model gpt-4o --executor ray --address head-node:6379
     """
-    from bonsai.models import WAIT_SECONDS, Budget, LiveModel
-    from bonsai.settings import Assignment, Settings
+    from bonsai.models import WAIT_SECONDS, Budget
+    from bonsai.settings import Assignment, SearchSettings, Settings
     from bonsai.templates import find_templates
 
     if model is None and api_base is not None:
         raise BonsaiError(
             "--api-base is given without --model; name the model that the service offers"
         )
-    if model is None and (agent is not AgentName.aider or edit_format is not EditFormat.diff):
+    if model is None and (agent is not AgentName.aider or edit_format is not EditFormatName.diff):
         raise BonsaiError("cassettes hold aider's diffs; --agent and --edit-format need --model")
-    in_dollars = budget_usd is not None or idea_budget_usd is not None
-    if model is not None and in_dollars and not LiveModel(model, api_base).price_is_known:
+    if search and model is None:
+        raise BonsaiError("--search has ideas edited anew; name a model with --model")
+    if search and confirm_seeds < 6:
+        raise BonsaiError("--search ends with a verdict, which takes --confirm-seeds 6 at least")
+    if search and 4 * confirm_seeds > search_runs:
         raise BonsaiError(
-            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
-            "give --budget-tokens or --idea-budget-tokens instead"
+            f"--confirm-seeds {confirm_seeds}: they take {2 * confirm_seeds} of {search_runs} "
+            "runs; give more --search-runs"
         )
+    demand_price(model, api_base, budget_usd is not None or idea_budget_usd is not None)
     found = arguments.establish(
         find_templates(templates), metric, data_from or (), threads=threads, sandbox=sandbox.value,
         limits=arguments.parse_limits(limit or []), executor=executor.value,
@@ -232,12 +181,32 @@ def run(
         ),
         first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
         track=list(dict.fromkeys(tracker.value for tracker in track or [])),
+        search=SearchSettings(proposers=["model"], runs=search_runs) if search else None,
     )  # fmt: skip
-    _begin([template for template, _ in chosen], settings, out)
+    begin([template for template, _ in chosen], settings, out)
 
 
-def _begin(templates: list[Any], settings: Any, out: Path | None) -> None:
-    """Make the results folder, and do what the settings say."""
+def demand_price(model: str | None, api_base: str | None, in_dollars: bool) -> None:
+    """Refuse a budget in dollars for a model whose price is not known.
+
+    Raises:
+        BonsaiError: that is so.
+    """
+    from bonsai.models import LiveModel
+
+    if model is not None and in_dollars and not LiveModel(model, api_base).price_is_known:
+        raise BonsaiError(
+            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
+            "give a budget in tokens instead"
+        )
+
+
+def begin(templates: list[Any], settings: Any, out: Path | None) -> None:
+    """Make the results folder, and do what the settings say.
+
+    Raises:
+        BonsaiError: a template has no such data, or the folder holds a sweep.
+    """
     data = settings.data
     for template in templates:
         if data is not None and data not in template.scorer.datasets:
@@ -259,106 +228,6 @@ def _begin(templates: list[Any], settings: Any, out: Path | None) -> None:
             with contextlib.suppress(OSError):
                 results.rmdir()
         raise
-
-
-@app.command()
-@for_people
-def search(
-    template: Annotated[str, typer.Argument(help="Name or folder of a template.")],
-    proposer: Annotated[
-        list[ProposerName] | None,
-        typer.Option(
-            help="Who makes candidates; may be repeated. Default: tpe, with a model both."
-        ),
-    ] = None,
-    runs: Annotated[
-        int, typer.Option(min=30, help="Runs of one seed to spend, those of the verdict included.")
-    ] = 200,
-    hours: Annotated[
-        float | None, typer.Option(min=0.0, help="After these no more candidates are made.")
-    ] = None,
-    search_seed: Annotated[int, typer.Option(help="Of what the search draws.")] = 0,
-    max_slowdown: Annotated[
-        float,
-        typer.Option(min=1.0, help="Most computing time of a candidate, in the template's."),
-    ] = 1.1,
-    model: Annotated[
-        str | None, typer.Option(help="Any litellm model string, to edit the code.")
-    ] = None,
-    api_base: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
-    ] = None,
-    control: Annotated[
-        bool,
-        typer.Option(help="With a model, have TPE search beside it with as many runs."),
-    ] = True,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs side by side; default: the machine's cores.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Results folder; default: results/<date and time>.")
-    ] = None,
-    data: Data = None,
-    confirm_seeds: Annotated[
-        int, typer.Option(min=1, max=40, help="Fresh seeds for a first look at the winner.")
-    ] = 8,
-    max_confirm_seeds: Annotated[
-        int, typer.Option(min=1, max=40, help="Most of them, while it is undecided.")
-    ] = 32,
-    metric: Metric = None,
-    budget_usd: Dollars = None,
-    budget_tokens: Tokens = None,
-) -> None:
-    """Look for a better version of a template at about equal computing time, and judge the winner.
-
-    Examples:
-      bonsai search fashion_mnist --data mini                     no key: Optuna over Config
-
-      bonsai search fashion_mnist --model gpt-4o --budget-usd 5   the model edits, Optuna beside it
-    """
-    from bonsai.execution import cores
-    from bonsai.models import Budget
-    from bonsai.settings import Assignment, SearchSettings, Settings
-    from bonsai.templates import Idea, find_templates
-
-    names = [each.value for each in proposer or []] or (["model", "tpe"] if model else ["tpe"])
-    if "model" in names and model is None:
-        raise BonsaiError("--proposer model edits by a model; name one with --model")
-    found = arguments.establish(find_templates([template]), metric, threads=1)[0]
-    workers = workers or cores()
-    ideas = [
-        Idea(
-            Name="search", Title="Search for a better version",
-            Experiment=f"Candidates by {' and '.join(names)}; {runs} runs of one seed.",
-        )
-    ]  # fmt: skip
-    arms = {}
-    if "model" in names and control:
-        arms = {CONTROL: ["tpe"]}
-        ideas.append(
-            Idea(
-                Name=CONTROL, Title="The control: a search without the model",
-                Experiment=f"Candidates by tpe; as many runs, {runs}.",
-            )
-        )  # fmt: skip
-    settings = Settings(
-        assignments=[
-            Assignment(
-                template=str(found.folder), called=found.called, ideas=ideas,
-                reported=found.reported,
-            )
-        ],
-        model=model, api_base=api_base, data=data, workers=workers,
-        threads=max(1, cores() // workers), confirm_seeds=confirm_seeds,
-        max_confirm_seeds=max_confirm_seeds,
-        budget=Budget(usd=budget_usd, tokens=budget_tokens, hours=hours),
-        first_fresh_seed=1000 * (1 + secrets.randbelow(1_000_000)),
-        search=SearchSettings.model_validate({
-            "proposers": names, "runs": runs, "seed": search_seed, "max_slowdown": max_slowdown,
-            "arms": arms,
-        }),
-    )  # fmt: skip
-    _begin([found], settings, out)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bonsai.base import BonsaiError, untrusted
+from bonsai.base import BonsaiError, LinkedEvent, untrusted
 from bonsai.evaluation import programs, untouched
 from bonsai.evaluation.scores import Scores
 from bonsai.evaluation.scoring import SCORING
@@ -190,8 +190,8 @@ def run_experiment(
     # No run sees the results of another, whose predictions it could hand in as its own.
     others = [path.name for path in folder.glob("run_*") if path.is_dir() and path != out]
     live = f"{inside}/{LIVE_FILE}"
-    run, watched = machine.run, gives_up is not None and not smoke
-    if gives_up is not None and not smoke:
+    run = machine.run
+    if gives_up is not None:
         run = partial(_run_watched, machine, folder / live, gives_up)
     done = run(
         Program(
@@ -200,7 +200,7 @@ def run_experiment(
             folder, limits.smoke_seconds if smoke else limits.run_seconds, limits,
             writes=(inside,), hides=(*others, *([".git"] if (folder / ".git").is_dir() else [])),
             data=data, keeps_data=trusted, own_data=not template.scorer.withholds_labels,
-            variables={LIVE: live} if watched else {},
+            variables={LIVE: live} if gives_up is not None else {},
         ),
         log,
     )  # fmt: skip
@@ -299,17 +299,6 @@ def _as_the_first(parts: Path, seeds: Sequence[int], count: int) -> bool:
     return all(programs.same(found[0], each) for each in found[1:])
 
 
-class _Either(threading.Event):
-    """An event that also counts as set when another one is."""
-
-    def __init__(self, other: threading.Event) -> None:
-        super().__init__()
-        self.other = other
-
-    def is_set(self) -> bool:
-        return super().is_set() or self.other.is_set()
-
-
 def _run_watched(
     machine: Machine, live: Path, gives_up: GivesUp, program: Program, log: Path
 ) -> Execution:
@@ -318,7 +307,7 @@ def _run_watched(
     Raises:
         RunFailed: it was given up.
     """
-    stop, over = _Either(machine.cancel), threading.Event()
+    stop, over = LinkedEvent(machine.cancel), threading.Event()
 
     def watch() -> None:
         while not over.wait(LOOK_SECONDS):
@@ -379,6 +368,7 @@ def run_fresh_seeds(
     seeds: Sequence[int],
     log: Path,
     machine: Machine,
+    smoke: bool = False,
     trusted: bool = False,
     gives_up: GivesUp | None = None,
 ) -> Measured:
@@ -392,6 +382,7 @@ def run_fresh_seeds(
         seeds: the fresh seeds.
         log: as in `run_experiment`.
         machine: as in `run_experiment`.
+        smoke: as in `run_experiment`.
         trusted: as in `run_experiment`.
         gives_up: as in `run_experiment`.
 
@@ -414,6 +405,7 @@ def run_fresh_seeds(
         seeds=seeds,
         log=log,
         machine=machine,
+        smoke=smoke,
         trusted=trusted,
         gives_up=gives_up,
     )

@@ -14,6 +14,7 @@ from bonsai.search.decisions import (
     Search,
     Verdict,
     Wait,
+    analyses_of,
 )
 from bonsai.search.early import EarlyStopping
 from bonsai.search.proposers import (
@@ -25,7 +26,7 @@ from bonsai.search.proposers import (
     make_random,
     make_tpe,
 )
-from bonsai.search.space import Setting, read_space
+from bonsai.search.space import Setting, read_space, space_of
 
 __all__ = [
     "START",
@@ -44,7 +45,9 @@ __all__ = [
     "Setting",
     "Verdict",
     "Wait",
+    "analyses_of",
     "make_random",
     "make_tpe",
     "read_space",
+    "space_of",
 ]

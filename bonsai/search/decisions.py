@@ -28,8 +28,7 @@ from bonsai.search.stopping import MOST_RUNS, best_policy
 
 START = 0  # the candidate that is the template itself
 FEWEST_VERDICT_SEEDS = 6  # with fewer no exact test supports anything
-VERDICT_SEEDS = np.array([6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40])
-LEVEL = 0.025  # of the verdict, one-sided
+LEVEL = 0.025  # of the verdict, one-sided, all analyses together
 REPLICATED = 3  # so many first candidates run on several seeds, to tell noise from effects
 SEEDS_AT_ONCE = 3  # on which candidates take turns
 RUNS_A_SEED = 40  # after so many runs a new search seed takes the place of the oldest
@@ -42,10 +41,9 @@ _NODES = np.array([-1.5, -0.7, 0.0, 0.7, 1.5])  # standard errors, to average ov
 
 @dataclass(frozen=True)
 class Propose:
-    """Make a candidate by so many changes of `parent` at once; tell `proposed`."""
+    """Make a candidate out of `parent`; tell `proposed`."""
 
     parent: int
-    changes: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,12 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Run a candidate and the start on these seeds and judge the gain, once; tell `judged`."""
+    """Run a candidate and the start on these seeds and judge the gain; tell `judged`.
+
+    Attributes:
+        candidate: the winner.
+        seeds: the most that may be taken; earlier analyses of the plan may end it sooner.
+    """
 
     candidate: int
     seeds: tuple[int, ...]
@@ -88,6 +91,17 @@ class Done:
 Action = Propose | Evaluate | Verdict | Wait | Done
 
 
+def analyses_of(budget: int) -> list[int]:
+    """After how many seeds the verdict of a search may be spoken, by the runs that it may take.
+
+    Up to a quarter of the runs is kept for it: pairs for a first analysis, doubled while they fit.
+    """
+    counts = [8 if budget >= 100 else FEWEST_VERDICT_SEEDS]
+    while counts[-1] < 32 and 4 * counts[-1] <= budget / 4:
+        counts.append(2 * counts[-1])
+    return counts
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much may be spent, and on which seeds.
@@ -97,8 +111,9 @@ class Plan:
         search: seeds to find candidates with; no more than the first few are used.
         race: seeds to choose among finalists.
         verdict: seeds for the verdict; no more are used than the expected gain needs.
-        changes: how many changes a candidate is made by. Where most changes do nothing or little,
-            several at once are found good or bad for the price of one.
+        analyses: after how many of them the verdict may be spoken, the level shared out evenly.
+        proposals: how many candidates may be in the making at the same time; each sees what came
+            before it.
         sign: 1 if a higher value is better, -1 if a lower one is.
     """
 
@@ -106,15 +121,18 @@ class Plan:
     search: Sequence[int]
     race: Sequence[int]
     verdict: Sequence[int]
-    changes: int = 1
+    analyses: Sequence[int] = (8, 16, 32)
+    proposals: int = 1
     sign: float = 1.0
 
     def __post_init__(self) -> None:
         sets = [set(self.search), set(self.race), set(self.verdict)]
         if sum(map(len, sets)) != len(set().union(*sets)):
             raise ValueError("the seeds of search, race and verdict must be disjoint")
-        if len(self.verdict) < FEWEST_VERDICT_SEEDS or not self.search:
+        if not self.analyses or min(self.analyses) < FEWEST_VERDICT_SEEDS or not self.search:
             raise ValueError(f"{FEWEST_VERDICT_SEEDS} verdict seeds and a search seed are needed")
+        if len(self.verdict) < max(self.analyses):
+            raise ValueError("the last analysis needs more seeds than there are for the verdict")
 
 
 @dataclass
@@ -122,7 +140,8 @@ class Candidate:
     """A version, and what is known of it.
 
     Attributes:
-        parent: whose change it is; itself for the start.
+        base: the champion that it is compared with, its parent but for proposers that choose
+            their own; itself for the start.
         values: by seed, turned so that higher is better.
         closed: whether it is measured no further.
         gain: expected effect of its change, once it is closed.
@@ -130,7 +149,7 @@ class Candidate:
         turn: how many candidates were proposed before.
     """
 
-    parent: int
+    base: int
     values: dict[int, float] = field(default_factory=dict)
     closed: bool = False
     gain: float = 0.0
@@ -154,6 +173,7 @@ class Search:
         self._over = False  # nothing is proposed any more
         self._away: set[Evaluate] = set()
         self._broken: set[Evaluate] = set()
+        self.proposals = plan.proposals  # that may be in the making at the same time
         self._proposing = 0
         self._judging = False
         self._numbers: dict[tuple[int, int], int] = {}
@@ -168,8 +188,9 @@ class Search:
 
     def proposed(self, candidate: int, parent: int) -> None:
         """A candidate was made."""
-        lead = self._gained_since(parent)
-        self.candidates[candidate] = Candidate(parent, lead=lead, turn=len(self.candidates))
+        base = parent if parent in self.champions else self.champions[-1]
+        lead = self._gained_since(base)
+        self.candidates[candidate] = Candidate(base, lead=lead, turn=len(self.candidates))
         self._proposing = max(0, self._proposing - 1)
 
     def failed(self, candidate: int | None = None, seed: int | None = None) -> None:
@@ -225,7 +246,7 @@ class Search:
         found = self.candidates[candidate]
         if not found.closed:
             return None
-        before = self.gain_of(found.parent)
+        before = self.gain_of(found.base)
         return None if before is None else before + found.lead + found.gain
 
     # --- what to do -------------------------------------------------------------------------------
@@ -262,8 +283,10 @@ class Search:
             run = self._run([(self.champions[-1], seed) for seed in fresh])
             if run is not None:
                 return run
+        if self._proposing >= self.proposals:
+            return Wait()
         self._proposing += 1
-        return Propose(self.champions[-1], self.plan.changes)
+        return Propose(self.champions[-1])
 
     def _race(self) -> Action | None:
         """Runs of the finalists on race seeds: the better two of them go on (sequential halving).
@@ -284,8 +307,9 @@ class Search:
     def _judge(self, left: int) -> Action:
         if self._judging:
             return Wait()
-        winner, seeds = self._winner(), min(self._verdict_seeds(left), left // 2)
-        if winner == START or seeds < FEWEST_VERDICT_SEEDS:
+        winner = self._winner()
+        seeds = max((n for n in self.plan.analyses if 2 * n <= left), default=0)
+        if winner == START or not seeds:
             self.result = Done()
             return self.result
         self._judging = True
@@ -323,14 +347,14 @@ class Search:
         return [*seeds[start:], *seeds[:start]]
 
     def _verdict_seeds(self, left: int) -> int:
-        """How many pairs the verdict should have: those that bring the most in the end.
+        """How many pairs to keep for the verdict: those that bring the most in the end.
 
         With n pairs it supports a gain with the power of a t-test, and costs 2 n runs, which would
         have brought the going rate each.
         """
-        numbers = VERDICT_SEEDS[len(self.plan.verdict) >= VERDICT_SEEDS]
+        numbers = np.array(sorted(self.plan.analyses))
         if left > 2 * numbers[-1]:
-            return FEWEST_VERDICT_SEEDS  # any number fits
+            return int(numbers[0])  # any number fits
         key = (self.spent, left)  # beliefs change by runs only
         if key not in self._numbers:
             self._numbers[key] = self._best_number(numbers, left)
@@ -342,7 +366,8 @@ class Search:
         expected = mean + rate * np.maximum(0, left - 2 * numbers)
         reached = expected[:, None] + math.sqrt(variance) * _NODES
         error = np.sqrt(2 * self._beliefs.noise / numbers)
-        power = ndtr(reached / error[:, None] - stdtrit(numbers - 1, 1 - LEVEL)[:, None])
+        level = LEVEL / len(numbers)
+        power = ndtr(reached / error[:, None] - stdtrit(numbers - 1, 1 - level)[:, None])
         value = np.where(2 * numbers <= left, (power * reached).mean(axis=1), -np.inf)
         return int(numbers[int(np.argmax(value))])
 

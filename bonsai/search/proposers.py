@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bonsai.base import BonsaiError
-from bonsai.search.space import Setting, Value, values_of, with_values
+from bonsai.search.space import NOTHING_TO_MOVE, Setting, Value, values_of, with_values
 
 MOST_TRIALS = 400  # finished candidates that Optuna's sampler is shown
 STARTUP = 10  # candidates before its model of the space counts
 TRIES = 20  # to find a version that is not there yet
+MOST_CHANGES = 3  # settings that a candidate moves
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,46 @@ class Proposal:
     Attributes:
         source: its `experiment.py`.
         changed: what is changed in the parent, in a line.
+        parent: the version that it was made from.
+        other: a second one of which it has something; None: there is none.
     """
 
     source: str
     changed: str
+    parent: int
+    other: int | None = None
 
 
 class NoProposal(BonsaiError):
-    """A proposer has nothing to offer; the text says why."""
+    """A proposer has nothing to offer; the text says why.
+
+    Attributes:
+        over: why it will never have anything again; None: it may.
+        kind: what went wrong, as reports count it.
+    """
+
+    over: str | None = None
+    kind: str = "no proposal"
 
 
 class Proposer(Protocol):
-    """Makes candidates."""
+    """Makes candidates.
+
+    Attributes:
+        name: as in `--proposer`.
+        uses: what only one of those that use it can have at a time; "" for nothing.
+    """
 
     name: str
+    uses: str
 
-    def propose(self, tree: Sequence[Node], parent: Node, number: int) -> Proposal:
+    def propose(self, tree: Sequence[Node], parent: Node, turn: int) -> Proposal:
         """Change a version.
 
         Args:
             tree: all candidates so far, by number.
-            parent: the one to change.
-            number: of the candidate to be made; the same number and tree give the same candidate.
+            parent: the one to change; some change another.
+            turn: how many proposals were asked for before; the same turn and tree give the same.
 
         Raises:
             NoProposal: there is nothing to offer.
@@ -80,10 +99,11 @@ class Proposer(Protocol):
 
 @dataclass
 class SettingsProposer:
-    """Moves one to three settings of the parent.
+    """Moves up to three settings of the parent at once.
 
-    Where they go is drawn by `sample` from all settings at once; only some are taken, since a
-    search by small steps keeps what was found before.
+    Where they go is drawn by `sample` from all settings; only some are taken, since a search by
+    small steps keeps what was found before. Several, since most changes do nothing or little: they
+    are found good or bad together for the price of one.
 
     Attributes:
         name: as in `--proposer`.
@@ -96,28 +116,26 @@ class SettingsProposer:
     space: Mapping[str, Setting]
     seed: int
     sample: Callable[[Mapping[str, Setting], Sequence[Node], int], dict[str, Value]]
+    uses: str = field(default="", init=False)
 
-    def propose(self, tree: Sequence[Node], parent: Node, number: int) -> Proposal:
+    def propose(self, tree: Sequence[Node], parent: Node, turn: int) -> Proposal:
         """See `Proposer.propose`."""
         now = values_of(parent.source)
         open_settings = {name: each for name, each in self.space.items() if name in now}
         if not open_settings:
-            raise NoProposal(
-                "Config in experiment.py has no field that can be moved: a number or a truth value "
-                'as its default, or an entry in "search" of prompt.json'
-            )
+            raise NoProposal(NOTHING_TO_MOVE)
         known = {node.source for node in tree}
         for attempt in range(TRIES):
-            seed = _seed(self.seed, self.name, number, attempt)
+            seed = _seed(self.seed, self.name, turn, attempt)
             rng = random.Random(seed)
             drawn = self.sample(open_settings, tree, seed)
-            count = min(len(drawn), 1 + (rng.random() < 0.5) + (rng.random() < 0.25))
+            count = min(len(drawn), rng.randint(1, MOST_CHANGES))
             taken = rng.sample(sorted(drawn), count)
             moved = {name: drawn[name] for name in taken if drawn[name] != now[name]}
             source = with_values(parent.source, moved)
             if moved and source not in known:
                 changes = (f"{name} {now[name]!r} → {value!r}" for name, value in moved.items())
-                return Proposal(source, ", ".join(changes))
+                return Proposal(source, ", ".join(changes), parent.number)
         raise NoProposal("every version that was drawn has been there before")
 
 
@@ -245,21 +263,25 @@ class Mixed:
 
     proposers: Sequence[Proposer]
     seed: int
-    name: str = field(default="mixed", init=False)
 
-    def choose(self, tree: Sequence[Node], parents: set[int], number: int) -> Proposer:
-        """Whose turn it is.
+    def choose(
+        self, tree: Sequence[Node], parents: set[int], turn: int, away: Collection[str] = ()
+    ) -> Proposer | None:
+        """Whose turn it is; None if none is free.
 
         Args:
             tree: all candidates so far.
             parents: numbers of those that were taken on.
-            number: of the candidate to be made.
+            turn: how many proposals were asked for before.
+            away: names of the proposers that are at work, or have nothing more to offer.
         """
-        rng = random.Random(_seed(self.seed, "mixed", number))
+        rng = random.Random(_seed(self.seed, "mixed", turn))
+        used = {each.uses for each in self.proposers if each.name in away} - {""}
+        free = [each for each in self.proposers if each.name not in away and each.uses not in used]
 
         def hope(proposer: Proposer) -> float:
             own = [node for node in tree if node.by == proposer.name]
             good = sum(node.number in parents for node in own)
             return rng.betavariate(1 + good, 1 + len(own) - good)
 
-        return max(self.proposers, key=hope)
+        return max(free, key=hope, default=None)

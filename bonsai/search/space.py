@@ -15,12 +15,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from bonsai.base import BonsaiError, listing
+from bonsai.templates import Template, contract
 
 CONFIG = "Config"
 SPREAD = (
     4.0  # without a range of its own, a setting goes from a fourth of its default to four times
 )
 SMALL = 8  # whole numbers up to this are counted, larger ones are scaled
+NOTHING_TO_MOVE = (
+    f"experiment.py has no settings that a search can move: a class {CONFIG} whose fields have a "
+    'number or a truth value as their default, or stand in "search" of prompt.json'
+)
 Value = bool | int | float | str
 
 
@@ -96,6 +101,25 @@ def read_space(source: str, table: Mapping[str, Any] | None = None) -> dict[str,
     return found
 
 
+def space_of(template: Template) -> dict[str, Setting]:
+    """The settings of a template that a search may move.
+
+    Raises:
+        BonsaiError: there is none, or the table `search` of its `prompt.json` is wrong.
+    """
+    source = (template.folder / "experiment.py").read_text(encoding="utf-8", errors="replace")
+    table = (template.prompt.model_extra or {}).get("search")
+    try:
+        space = read_space(source, table)
+    except BonsaiError as error:
+        raise BonsaiError(f"{template.name}: {error}") from None
+    if not space:
+        raise BonsaiError(
+            f"{template.name}: {NOTHING_TO_MOVE}; without them only a model can make candidates"
+        )
+    return space
+
+
 def values_of(source: str) -> dict[str, Value]:
     """The defaults of `Config` that are written out."""
     found = {}
@@ -134,8 +158,6 @@ def _place(node: ast.expr) -> tuple[int, int]:
 
 
 def _entries(table: Mapping[str, Any] | None) -> dict[str, Any]:
-    from bonsai.templates import contract
-
     return dict(contract.check(Table, dict(table or {}), 'prompt.json: "search"').root)
 
 

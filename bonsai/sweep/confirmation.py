@@ -41,6 +41,7 @@ class Confirmation:
         check_seeds: raises RunFailed if results do not depend on the seed.
         state: what every entry of the ledger carries.
         log: where stdout and stderr of a run of that name go.
+        most_seeds: none of the planned analyses goes beyond these; None: all may be made.
     """
 
     context: Context
@@ -53,6 +54,7 @@ class Confirmation:
     check_seeds: Callable[[Scores], None]
     state: Callable[[], dict[str, object]]
     log: Callable[[str], Path]
+    most_seeds: int | None = None
     _fresh: dict[str, list[Scores]] = field(default_factory=dict)
     _baseline: list[Scores] = field(default_factory=list)
 
@@ -60,7 +62,7 @@ class Confirmation:
         """Look at the best run, and at those that claims compare it with, until all is decided."""
         against = {claim.against for claim in self.claims} & set(runs) - {best}
         rivals = sorted(against)
-        for analysis in range(len(self.context.settings.interim_analyses())):
+        for analysis in range(self._possible()):
             for name in (best, *rivals):
                 entry = self.journal.step("confirm", partial(self._run, name, analysis, runs[name]))
                 if entry.ok:
@@ -76,6 +78,11 @@ class Confirmation:
             self._baseline.append(baseline)
             if not self.journal.step("look", partial(self._analyse, analysis, best)).data["more"]:
                 return
+
+    def _possible(self) -> int:
+        """How many of the planned analyses may be made."""
+        counts = self.context.settings.interim_analyses()
+        return len([n for n in counts if self.most_seeds is None or n <= self.most_seeds])
 
     def _run(self, name: str, analysis: int, before: Scores) -> Result:
         """Run a run's code on the seeds of an analysis; on the first also again on a known seed."""
@@ -134,7 +141,7 @@ class Confirmation:
                 )
                 if verdict.is_worth_more(claim, comparison, together, counts[-1]):
                     hopeful.append(claim)
-        more = bool(hopeful) and analysis + 1 < len(counts)
+        more = bool(hopeful) and analysis + 1 < self._possible()
         why = "decided, or out of reach"
         if more:
             why = f"{counts[analysis + 1] - counts[analysis]} more may decide it"

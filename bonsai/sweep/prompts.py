@@ -19,7 +19,7 @@ CURVE_POINTS = 6  # a curve is thinned to this many points: enough for its shape
 MAX_FAILURES = 5
 TEXTS = (
     "rules", "rules_reported", "plan", "claims", "claims_given", "mend_claims", "edit", "mend",
-    "write_up", "candidate", "propose", "reflect", "reject",
+    "write_up", "candidate", "cross", "propose", "reflect", "reject",
 )  # fmt: skip
 MAX_NOTES = 4000
 

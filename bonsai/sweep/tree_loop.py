@@ -8,69 +8,48 @@ is recorded, in the order in which it came about, and goes on.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bonsai import search as searching
-from bonsai.base import BonsaiError, Entry, untrusted
-from bonsai.evaluation import (
-    GivesUp,
-    Measured,
-    RunFailed,
-    Scores,
-    checks,
-    claims,
-    joined,
-    run_fresh_seeds,
-)
-from bonsai.search import (
-    START,
-    EarlyStopping,
-    Evaluate,
-    Node,
-    NoProposal,
-    Proposal,
-    Proposer,
-)
+from bonsai.base import BonsaiError, Entry, LinkedEvent
+from bonsai.evaluation import BASELINE_RUN, GivesUp, RunFailed, Scores, checks, claims, joined
+from bonsai.models import ServiceGone
+from bonsai.search import START, Evaluate, Node, NoProposal, Proposal, Propose, Proposer
 from bonsai.sweep.confirmation import Confirmation
 from bonsai.sweep.context import Context
 from bonsai.sweep.conversation import Conversation
+from bonsai.sweep.edit_proposers import FILE, EditProposer, called
 from bonsai.sweep.journal import Journal, Result
+from bonsai.sweep.versions import Versions
 from bonsai.sweep.workspace import Workspace
-from bonsai.templates import Idea, contract
+from bonsai.templates import Claim, Idea
 
-FILE = "experiment.py"
 WINNER = "run_1"  # as which the winner meets the baseline on fresh seeds
-SEARCH_SEEDS, RACE_SEEDS = (
-    100,
-    200,
-)  # beyond the first fresh seed, which begins those of the verdict
+SEARCH_SEEDS = 100  # beyond the first fresh seed, which begins those of the verdict
+RACE_SEEDS = 200
 MOST_SEEDS = 40
-CLOCK_SECONDS = 1.0  # of computing time, by which a run may be slower by chance
 PATIENCE = 5  # proposals in a row that come to nothing
-KEPT = ("final_info.json", "history.json")  # of a candidate's run
 
 
 @dataclass
-class Version:
-    """A candidate, and what is recorded of it.
+class UnderWay:
+    """What is being done, side by side.
 
     Attributes:
-        node: as proposers see it.
-        commit: in the search's repository.
-        scores: by search seed.
-        cpu_seconds: of its runs, in the order in which they were over.
+        runs: of candidates on seeds.
+        proposals: by whom, and in which turn.
     """
 
-    node: Node
-    commit: str
-    scores: dict[int, Scores] = field(default_factory=dict)
-    cpu_seconds: list[float] = field(default_factory=list)
+    runs: dict[Future[Result], Evaluate] = field(default_factory=dict)
+    proposals: dict[Future[Proposal], tuple[Proposer, int]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.runs or self.proposals)
 
 
 class TreeLoop:
@@ -94,27 +73,26 @@ class TreeLoop:
         self.settings = context.settings.search
         self.folder = context.folder / idea.Name
         self.workspace = Workspace(self.folder / "workspace")
-        self.machine = replace(context.machine, on_line=on_line)
+        # Stopped with the sweep, or alone.
+        self.machine = replace(
+            context.machine, on_line=on_line, cancel=LinkedEvent(context.machine.cancel)
+        )
         self.talk = Conversation(context, idea, self.folder, self.workspace)
         self.journal = make_journal(lambda last: self.talk.go_live(last, self.journal.remark))
-        template, scorer = context.template, context.template.scorer
-        source = (template.folder / FILE).read_text(encoding="utf-8")
-        self._claims = [claims.primary_claim(template)]
-        first = context.settings.first_fresh_seed
-        better = scorer.metrics[scorer.selection].better
-        self.search = searching.Search(
-            searching.Plan(
-                budget=self.settings.runs,
-                search=range(first + SEARCH_SEEDS, first + SEARCH_SEEDS + MOST_SEEDS),
-                race=range(first + RACE_SEEDS, first + RACE_SEEDS + MOST_SEEDS),
-                verdict=context.settings.verdict_seeds(),
-                sign=-1.0 if better == "lower" else 1.0,
-            )
+        scorer = context.template.scorer
+        sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
+        source = (context.template.folder / FILE).read_text(encoding="utf-8")
+        self.versions = Versions(
+            context, self.folder, self.machine, self.settings.max_slowdown, sign
         )
-        self.versions = {START: Version(Node(START, START, source, "", "", 0.0), "")}
-        self._proposers = self._make_proposers(source)
-        self._fruitless = 0
-        self._early = EarlyStopping(self.search.plan.sign)
+        self.versions.add(Node(START, START, source, "", "", 0.0), "")
+        self.proposers = self._make_proposers()
+        self._exhausted: set[str] = set()  # proposers that will never have anything again
+        self.search = searching.Search(self._plan(sign))
+        self._claims: list[Claim] = []
+        self._turns = 0  # proposals asked for
+        self._fruitless = 0  # of them, the last ones in a row that came to nothing
+        self._state: dict[str, object] = {}  # of workspace and conversation, between proposals
 
     def run(self) -> None:
         """Do every step that is not done yet.
@@ -126,83 +104,120 @@ class TreeLoop:
         try:
             start = self.journal.step("start", self._start)
             self.versions[START].commit = start.data["commit"]
-            self.journal.step("claims", self._seal)
-            winner = self._look_for_a_winner()
-            if winner != START:
-                self.journal.step("run", partial(self._take_on, winner))
-                self._confirm(winner)
-            self.journal.step("end", partial(self._end, winner))
+            self._state = {name: start.data[name] for name in ("commit", "exchanges")}
+            sealed = self.journal.step("claims", self._seal)
+            self._claims = [Claim.model_validate(each) for each in sealed.data["claims"]]
+            verdict = self._look_for_a_winner()
+            if verdict is not None:
+                self.journal.step("run", partial(self._take_on, verdict.candidate))
+                self._confirm(verdict)
+            self.journal.step("end", partial(self._end, verdict))
         finally:
             self.talk.close()
 
     # --- the search -------------------------------------------------------------------------------
 
-    def _look_for_a_winner(self) -> int:
+    def _look_for_a_winner(self) -> searching.Verdict | None:
         while (entry := self.journal.recorded("propose", "evaluate")) is not None:
             self._tell(entry)
-        workers = self.context.settings.workers or self.machine.executor.slots
-        under_way: dict[Future[Result], Evaluate] = {}
-        with ThreadPoolExecutor(workers) as pool:
+        under_way = UnderWay()
+        gone: ServiceGone | None = None
+        with (
+            ThreadPoolExecutor(self._workers()) as runs,
+            ThreadPoolExecutor(len(self.proposers.proposers)) as makers,
+        ):
             try:
                 while True:
-                    action = self._next(len(under_way) < workers)
+                    action = searching.Wait() if gone else self._next(under_way)
                     if isinstance(action, Evaluate):
-                        work = pool.submit(self._evaluate, action, self._judge_of(action))
-                        under_way[work] = action
-                        continue
-                    if isinstance(action, searching.Propose):
-                        self._tell(self.journal.step("propose", partial(self._propose, action)))
-                        continue
-                    if not under_way:
-                        return action.candidate if isinstance(action, searching.Verdict) else START
-                    over, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                    for work in over:
-                        del under_way[work]
-                        result = work.result()
-                        seconds = float(result.data.get("run_seconds", 0.0))
-                        entry = self.journal.step("evaluate", partial(_same, result), seconds)
-                        self._tell(entry)
+                        work = runs.submit(self._evaluate, action, self._judge_of(action))
+                        under_way.runs[work] = action
+                    elif isinstance(action, Propose):
+                        self._begin_proposal(action, makers, under_way)
+                    elif not under_way:
+                        break
+                    else:
+                        gone = self._record_what_is_over(under_way) or gone
             except BaseException:
                 self.machine.cancel.set()
                 raise
+        if gone is not None:
+            raise gone
+        return action if isinstance(action, searching.Verdict) else None
 
-    def _next(self, room: bool) -> Any:
+    def _next(self, under_way: UnderWay) -> searching.Action:
         """What to do now; `Wait` where there is no room for more side by side, or no more time."""
-        if not room:
+        if len(under_way.runs) >= self._workers():
             return searching.Wait()
-        if self._fruitless >= PATIENCE or self.talk.account.time_is_up():
+        tired = self._fruitless >= PATIENCE or not self._lines()
+        if tired or self.talk.account.time_is_up():
             self.search.give_up_proposing()
         return self.search.ask()
+
+    def _begin_proposal(
+        self, action: Propose, makers: ThreadPoolExecutor, under_way: UnderWay
+    ) -> None:
+        tree = self.versions.tree
+        at_work = {proposer.name for proposer, _ in under_way.proposals.values()}
+        proposer = self.proposers.choose(
+            tree, set(self.search.champions), self._turns, at_work | self._exhausted
+        )
+        assert proposer is not None, "the search asks for no more than can be made side by side"
+        work = makers.submit(proposer.propose, tree, tree[action.parent], self._turns)
+        under_way.proposals[work] = proposer, self._turns
+        self._turns += 1
+
+    def _record_what_is_over(self, under_way: UnderWay) -> ServiceGone | None:
+        """Wait for the next things to be over, and record them; the service, if it is away."""
+        pending: list[Future[Any]] = [*under_way.runs, *under_way.proposals]
+        over, _ = wait(pending, return_when=FIRST_COMPLETED)
+        gone = None
+        for run in [each for each in under_way.runs if each in over]:
+            del under_way.runs[run]
+            result = run.result()
+            # Where the conversation stood between two proposals: one may be under way.
+            result = replace(result, data=self._state | result.data)
+            seconds = float(result.data.get("run_seconds", 0.0))
+            self._tell(self.journal.step("evaluate", partial(_same, result), seconds))
+        for made in [each for each in under_way.proposals if each in over]:
+            proposer, turn = under_way.proposals.pop(made)
+            if isinstance(error := made.exception(), ServiceGone):
+                self.search.failed()  # it was never made; after a resume it is asked for again
+                gone = error
+                continue
+            self._tell(self.journal.step("propose", partial(self._record, proposer, turn, made)))
+        return gone
 
     def _tell(self, entry: Entry) -> None:
         """Tell the search what was recorded; the same for what is replayed and what is new."""
         data = entry.data
         if entry.step == "propose":
+            self._turns = max(self._turns, data["turn"] + 1)
+            self._state = {name: data[name] for name in ("commit", "exchanges")}
             if not entry.ok:
                 self._fruitless += 1
+                if "over" in data:
+                    self._exhausted.add(data["by"])
+                    self.search.proposals = len(self._lines())
                 self.search.failed()
                 return
             self._fruitless = 0
-            number, parent = data["candidate"], data["parent"]
             commit = data["version"]
             source = self.workspace.file_at(commit, FILE).decode("utf-8")
-            node = Node(number, parent, source, data["change"], data["by"])
-            self.versions[number] = Version(node, commit)
-            self.search.proposed(number, parent)
+            node = Node(data["candidate"], data["parent"], source, data["change"], data["by"])
+            self.versions.add(node, commit)
+            self.search.proposed(node.number, node.parent)
             return
         number, seed = data["candidate"], data["seed"]
-        version = self.versions[number]
         if not entry.ok:
-            version.node = replace(version.node, failure=entry.message)
+            self.versions.failed(number, entry.message)
             self.search.failed(number, seed)
             return
         scores = Scores.model_validate(data["scores"])
-        version.scores[seed] = scores
-        version.cpu_seconds.append(data["cpu_seconds"])
-        self._learn(number, seed)
-        self.search.evaluated(number, seed, self._value(scores))
-        gain = self.search.gain_of(number)
-        version.node = replace(version.node, gain=gain)
+        self.versions.measured(number, seed, scores, data["cpu_seconds"])
+        self.search.evaluated(number, seed, self.versions.value(scores))
+        version = self.versions[number]
+        version.node = replace(version.node, gain=self.search.gain_of(number))
 
     def _start(self) -> Result:
         commit = self.workspace.create(
@@ -212,131 +227,95 @@ class TreeLoop:
         return Result(True, f"{self.settings.runs} runs of one seed to spend", state)
 
     def _seal(self) -> Result:
-        """Record what is claimed of whatever is found: that the primary metric improves."""
-        data = {
-            "claims": [claim.model_dump() for claim in self._claims],
-            "sha256": claims.seal(self._claims),
-        }
-        return Result(True, "1 claim sealed", self.talk.state() | data)
+        """Record what is claimed of whatever is found.
 
-    def _propose(self, action: searching.Propose) -> Result:
-        parent = self.versions[action.parent]
-        number = len(self.versions)
-        tree = [version.node for version in self.versions.values()]
-        proposer = self._proposers.choose(tree, set(self.search.champions), number)
+        That the primary metric improves; and what the idea itself claims against the baseline.
+        """
+        own = [claim for claim in self.idea.Claims or [] if claim.against == BASELINE_RUN]
+        made = claims.complete(own, self.context.template)
+        data = {"claims": [claim.model_dump() for claim in made], "sha256": claims.seal(made)}
+        count = f"{len(made)} claim{'s' * (len(made) != 1)} sealed"
+        return Result(True, count, self.talk.state() | data)
+
+    def _record(self, proposer: Proposer, turn: int, work: Future[Proposal]) -> Result:
+        """A proposal as a commit of its own, or why there is none."""
+        about = self.talk.state() if proposer.uses else dict(self._state)
+        about |= {"by": proposer.name, "turn": turn}
         try:
-            made = proposer.propose(tree, parent.node, number)
+            made = work.result()
         except NoProposal as error:
-            return Result(False, str(error), self.talk.state() | {"kind": "no proposal"})
-        try:
-            ast.parse(made.source)
-        except (SyntaxError, ValueError) as error:
-            data = self.talk.state() | {"kind": "syntax", "by": proposer.name}
-            return Result(False, f"does not parse: {error}", data)
-        name = f"c{number:04d}"
+            about |= {"kind": error.kind} | ({"over": error.over} if error.over else {})
+            return Result(False, str(error), about)
+        parent = self.versions[made.parent]
+        name = called(len(self.versions))
         commit = self.workspace.add_version(
             parent.commit, FILE, made.source.encode(), f"{name}: {made.changed}", name
         )
-        data = self.talk.state() | {
-            "candidate": number, "parent": action.parent, "by": proposer.name,
-            "change": made.changed, "version": commit,
+        about |= {
+            "candidate": len(self.versions), "parent": made.parent, "change": made.changed,
+            "version": commit,
         }  # fmt: skip
-        return Result(True, f"{name} of {_called(action.parent)}: {made.changed}", data)
+        if made.other is not None:
+            about["other"] = made.other
+        message = f"{name} of {called(made.parent)}: {made.changed}"
+        return Result(True, message, about)
 
-    def _judge_of(self, action: Evaluate) -> GivesUp | None:
-        """What looks at the curve of a run while it is under way; None where nothing is known."""
-        name = self._curve_name
-        reference = self._curve(START, action.seed)
-        if action.candidate == START or name is None or not reference:
-            return None
-        champion = self.versions[self.search.champions[-1]].scores.get(action.seed)
-        to_beat = 0.0
-        if champion is not None:
-            to_beat = self._value(champion) - self._value(self.versions[START].scores[action.seed])
-        stopping = EarlyStopping(self._early.sign, list(self._early.seen))  # as it is known now
-        return lambda curves: stopping.gives_up(curves.get(name, ()), reference, to_beat)
-
-    @property
-    def _curve_name(self) -> str | None:
-        """The curve that is the figure by which candidates are compared, as it grows."""
-        return self.context.template.scorer.curve
-
-    def _value(self, scores: Scores) -> float:
-        return scores.means[self.context.template.scorer.selection]
-
-    def _curve(self, candidate: int, seed: int) -> list[tuple[float, float]]:
-        """A finished run's curve; empty where there is none."""
-        run = self.folder / "candidates" / f"{_called(candidate)}-seed_{seed}" / "run"
+    def _evaluate(self, action: Evaluate, gives_up: GivesUp | None) -> Result:
+        stage = "race" if action.seed in self.search.plan.race else "search"
+        about = {"candidate": action.candidate, "seed": action.seed, "stage": stage}
         try:
-            seeds = contract.read(contract.History, run / "history.json").seeds
-        except BonsaiError:
-            return []
-        series = next(iter(seeds.values()), {}).get(self._curve_name or "")
-        return list(zip(series.steps, series.values, strict=False)) if series else []
-
-    def _learn(self, candidate: int, seed: int) -> None:
-        """Take a finished run into what is known of early curves."""
-        start = self.versions[START].scores.get(seed)
-        curve, reference = self._curve(candidate, seed), self._curve(START, seed)
-        if candidate != START and start is not None and curve and reference:
-            own = self.versions[candidate].scores[seed]
-            self._early.learn(curve, reference, self._value(own) - self._value(start))
-
-    def _evaluate(self, action: Evaluate, gives_up: GivesUp | None = None) -> Result:
-        version = self.versions[action.candidate]
-        name = f"{_called(action.candidate)}-seed_{action.seed}"
-        about = {"candidate": action.candidate, "seed": action.seed}
-        folder = self.folder / "candidates" / name
-        start = self.versions[START]
-        machine = self.machine
-        if start.cpu_seconds and action.candidate != START:
-            most = 3 * self.settings.max_slowdown * max(start.cpu_seconds) + 20
-            machine = replace(machine, limits={**machine.limits, "run_seconds": most})
-        try:
-            done = run_fresh_seeds(
-                self.context.template, version.node.source.encode(), folder,
-                data=self.context.data, seeds=[action.seed],
-                log=self.folder / "logs" / name, machine=machine, gives_up=gives_up,
-            )  # fmt: skip
+            done = self.versions.run(action.candidate, action.seed, gives_up)
         except RunFailed as error:
             failed = {"feedback": str(error), "kind": error.kind}
-            return Result(False, str(error).splitlines()[0], self.talk.state() | about | failed)
-        finally:
-            _tidy(folder)
-        data = self.talk.state() | about | done.record()
-        slower = self._slowdown(done, action)
+            return Result(False, str(error).splitlines()[0], about | failed)
+        value = self.versions.value(done.scores)
         chosen_by = self.context.template.scorer.selection
-        message = f"{_called(action.candidate)}: {chosen_by} {self._value(done.scores):.4g}"
-        if slower is not None and slower > self.settings.max_slowdown:
-            message += f", but it takes {slower:.2f} times the template's computing time"
-            return Result(False, message, data | {"kind": "too slow"})
-        return Result(True, message, data)
+        message = f"{called(action.candidate)}: {chosen_by} {value:.4g}"
+        return Result(True, message, about | done.record())
 
-    def _slowdown(self, done: Measured, action: Evaluate) -> float | None:
-        """Its computing time in times of the template's; None where that is not known."""
-        before = self.versions[START].cpu_seconds
-        if action.candidate == START or not before or not done.cpu_seconds:
-            return None
-        usual = sum(before) / len(before)
-        # Starting Python takes what it takes, and no two times the same.
-        return max(0.0, done.cpu_seconds - CLOCK_SECONDS) / usual
+    def _judge_of(self, action: Evaluate) -> GivesUp | None:
+        return self.versions.judge_of(action.candidate, action.seed, self.search.champions[-1])
 
-    def _make_proposers(self, source: str) -> searching.Mixed:
-        extra = self.context.template.prompt.model_extra or {}
-        space = searching.read_space(source, extra.get("search"))
-        made: dict[str, Callable[[], Proposer]] = {
-            "tpe": lambda: searching.make_tpe(space, self.settings.seed),
-            "random": lambda: searching.make_random(space, self.settings.seed),
-            "model": lambda: ModelProposer(self),
-        }
-        names = self.settings.arms.get(self.idea.Name, self.settings.proposers)
-        proposers = [made[name]() for name in names]
-        if not space and any(proposer.name != "model" for proposer in proposers):
-            raise BonsaiError(
-                f"{self.context.template.name}: Config in experiment.py has no field that a search "
-                'can move; name some in "search" of prompt.json'
+    def _workers(self) -> int:
+        """Runs of this search side by side: searches that go on beside it get as many."""
+        together = self.context.settings.workers or self.machine.executor.slots
+        return max(1, together // min(self.context.ideas, together))
+
+    def _lines(self) -> set[str]:
+        """What proposals can be made side by side by: those of one line come after each other."""
+        left = [each for each in self.proposers.proposers if each.name not in self._exhausted]
+        return {proposer.uses or proposer.name for proposer in left}
+
+    def _plan(self, sign: float) -> searching.Plan:
+        settings = self.context.settings
+        first = settings.first_fresh_seed
+        try:
+            return searching.Plan(
+                budget=self.settings.runs,
+                search=range(first + SEARCH_SEEDS, first + SEARCH_SEEDS + MOST_SEEDS),
+                race=range(first + RACE_SEEDS, first + RACE_SEEDS + MOST_SEEDS),
+                verdict=settings.verdict_seeds(),
+                analyses=settings.interim_analyses(),
+                proposals=len(self._lines()),
+                sign=sign,
             )
-        return searching.Mixed(proposers, self.settings.seed)
+        except ValueError as error:
+            raise BonsaiError(f"the search cannot be judged: {error}") from None
+
+    def _make_proposers(self) -> searching.Mixed:
+        names = self.settings.arms.get(self.idea.Name, self.settings.proposers)
+        seed = self.settings.seed
+        made: list[Proposer] = []
+        for name in names:
+            if name == "tpe" or name == "random":
+                make = searching.make_tpe if name == "tpe" else searching.make_random
+                made.append(make(searching.space_of(self.context.template), seed))
+            else:
+                made.append(self._editor(name))
+        return searching.Mixed(made, seed)
+
+    def _editor(self, name: str) -> EditProposer:
+        return EditProposer(name, self.idea, self.talk, lambda number: self.versions.curves(number))
 
     # --- the winner -------------------------------------------------------------------------------
 
@@ -346,7 +325,7 @@ class TreeLoop:
         experiment = self.workspace.folder / FILE
         experiment.write_text(version.node.source, encoding="utf-8")
         scores = joined(list(version.scores.values()))
-        commit = self.workspace.commit(f"{WINNER}: {_called(winner)}")
+        commit = self.workspace.commit(f"{WINNER}: {called(winner)}")
         found = checks.reporting(self.context.template, experiment.read_bytes())
         found.append(checks.frozen_files(self.context.template, self.workspace.folder))
         patch = self.workspace.difference(self.versions[START].commit, version.commit)
@@ -355,90 +334,23 @@ class TreeLoop:
             "run": WINNER, "candidate": winner, "scores": scores.model_dump(),
             "run_seconds": 0.0, "checks": [each.model_dump() for each in found],
         }  # fmt: skip
-        return Result(True, f"{_called(winner)} is to be judged", data)
+        return Result(True, f"{called(winner)} is to be judged", data)
 
-    def _confirm(self, winner: int) -> None:
-        version = self.versions[winner]
+    def _confirm(self, verdict: searching.Verdict) -> None:
+        version = self.versions[verdict.candidate]
         Confirmation(
             self.context, self.folder / "confirm", self.journal, self.machine, self.talk.account,
             self._claims, code=lambda run: version.node.source.encode(),
             check_seeds=lambda scores: None, state=self.talk.state,
-            log=lambda name: self.folder / "logs" / name,
+            log=lambda name: self.folder / "logs" / name, most_seeds=len(verdict.seeds),
         ).run(WINNER, {WINNER: joined(list(version.scores.values()))})  # fmt: skip
 
-    def _end(self, winner: int) -> Result:
+    def _end(self, verdict: searching.Verdict | None) -> Result:
         tried = len(self.versions) - 1
-        if winner == START:
+        if verdict is None:
             return Result(False, f"none of {tried} candidates was better", self.talk.state())
-        return Result(True, f"{_called(winner)} of {tried} candidates", self.talk.state())
-
-
-@dataclass
-class ModelProposer:
-    """Has the agent edit a version that it is shown with its evidence.
-
-    Attributes:
-        loop: whose workspace and conversation it uses; one proposal is made at a time.
-    """
-
-    loop: TreeLoop
-    name: str = field(default="model", init=False)
-
-    def propose(self, tree: Sequence[Node], parent: Node, number: int) -> Proposal:
-        """See `Proposer.propose`.
-
-        Raises:
-            NoProposal: the reply held no edit, or no more replies are to be had.
-        """
-        loop = self.loop
-        experiment = loop.workspace.folder / FILE
-        experiment.write_text(parent.source, encoding="utf-8")
-        message = loop.context.prompts.message(
-            "candidate", loop.idea, parent=_told(parent), tree=_about(tree, parent),
-            number=number,
-        )  # fmt: skip
-        asked = loop.talk.ask("edit", message, (FILE,))
-        if not asked.ok:
-            raise NoProposal(asked.message)
-        source = experiment.read_text(encoding="utf-8")
-        if source == parent.source:
-            raise NoProposal("the reply held no edit of experiment.py")
-        lines = str(asked.data["reply"]).strip().splitlines()
-        return Proposal(source, lines[0][:200] if lines else "an edit")
+        return Result(True, f"{called(verdict.candidate)} of {tried} candidates", self.talk.state())
 
 
 def _same(result: Result) -> Result:
     return result
-
-
-def _about(tree: Sequence[Node], parent: Node) -> str:
-    """What was tried beside: the versions that lead to the parent, its children, what failed."""
-    line = {parent.number}
-    above = parent
-    while above.number != above.parent:
-        above = tree[above.parent]
-        line.add(above.number)
-    shown = [node for node in tree[1:] if node.number in line or node.parent == parent.number]
-    return "\n".join(f"- {_told(node)}" for node in shown[-20:]) or "- nothing yet"
-
-
-def _told(node: Node) -> str:
-    if node.number == START:
-        return "the template itself"
-    found = node.failure or ("not measured yet" if node.gain is None else f"gain {node.gain:+.3g}")
-    return f"{_called(node.number)} of {_called(node.parent)}: {node.changed} ({found})"
-
-
-def _called(number: int) -> str:
-    return "the template" if number == START else f"c{number:04d}"
-
-
-def _tidy(folder: Path) -> None:
-    """Keep of a candidate's run what is read later; of thousands the arrays would fill the disk."""
-    run = folder / "run"
-    for found in list(folder.iterdir()) if folder.is_dir() else []:
-        if found != run:
-            untrusted.remove(found)
-    for found in list(run.iterdir()) if run.is_dir() else []:
-        if found.name not in KEPT:
-            untrusted.remove(found)

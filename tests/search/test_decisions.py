@@ -151,14 +151,17 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been() -> None:
 
 
 def test_what_is_under_way_is_not_asked_for_again() -> None:
-    search = Search(_plan())
+    search = Search(_plan(proposals=3))
     asked = [search.ask() for _ in range(2)]
     assert asked == [Evaluate(START, 0), Evaluate(START, 1)]
     assert search.ask() == Wait()
     for seed in range(2):
         search.evaluated(START, seed, 0.1 * seed)
-    proposals = [search.ask() for _ in range(5)]
-    assert proposals == [Propose(START)] * 5
+    proposals = [search.ask() for _ in range(3)]
+    assert proposals == [Propose(START)] * 3
+    assert search.ask() == Wait(), "as many as may be in the making"
+    search.failed()
+    assert search.ask() == Propose(START)
 
 
 def test_what_is_bad_at_its_first_seed_is_run_no_further() -> None:

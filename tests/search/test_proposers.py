@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from collections.abc import Sequence
 
 import pytest
 
-from bonsai.search import Mixed, Node, NoProposal, Proposer, make_random, make_tpe, read_space
+from bonsai.search import (
+    Mixed,
+    Node,
+    NoProposal,
+    Proposal,
+    Proposer,
+    make_random,
+    make_tpe,
+    read_space,
+)
 from bonsai.search.proposers import draw, sample_tpe
 from bonsai.search.space import values_of, with_values
 
@@ -77,18 +87,36 @@ def test_tpe_learns_where_it_is_good() -> None:
     assert statistics.mean(learned) > statistics.mean(at_random) + 0.3
 
 
+class Named:
+    """A proposer that is only ever asked whose turn it is."""
+
+    def __init__(self, name: str, uses: str = "") -> None:
+        self.name, self.uses = name, uses
+
+    def propose(self, tree: Sequence[Node], parent: Node, turn: int) -> Proposal:
+        raise NotImplementedError
+
+
 def test_turns_move_to_whose_candidates_are_taken_on() -> None:
-    class Named:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def propose(self, tree, parent, number):
-            raise NotImplementedError
-
     proposers: list[Proposer] = [Named("good"), Named("poor")]
     tree = [START] + [Node(n, 0, with_values(SOURCE, {"width": n}), "", ("good", "poor")[n % 2])
                       for n in range(1, 41)]  # fmt: skip
     taken_on = {n for n in range(1, 41) if n % 2 == 0 and n % 4}
-    turns = [Mixed(proposers, 0).choose(tree, taken_on, number).name for number in range(41, 91)]
+
+    def whose(turn: int) -> str:
+        chosen = Mixed(proposers, 0).choose(tree, taken_on, turn)
+        assert chosen is not None
+        return chosen.name
+
+    turns = [whose(turn) for turn in range(41, 91)]
     assert turns.count("good") > 35
-    assert Mixed(proposers, 0).choose(tree, taken_on, 50).name == turns[9]
+    assert whose(50) == turns[9]
+
+
+def test_what_only_one_can_have_at_a_time_is_waited_for() -> None:
+    mixed = Mixed([Named("model", "talk"), Named("cross", "talk"), Named("tpe")], 0)
+    for turn in range(10):
+        chosen = mixed.choose([START], set(), turn, away={"model"})
+        assert chosen is not None
+        assert chosen.name == "tpe"
+    assert mixed.choose([START], set(), 0, away={"cross", "tpe"}) is None
