@@ -171,6 +171,7 @@ class Search:
         self._first = plan.search[: 1 + (plan.budget >= 40) + (plan.budget >= 120)]
         self._begun = False
         self._over = False  # nothing is proposed any more
+        self._open: dict[int, Candidate] = {}  # those that are not closed
         self._away: set[Evaluate] = set()
         self._broken: set[Evaluate] = set()
         self.proposals = plan.proposals  # that may be in the making at the same time
@@ -190,7 +191,8 @@ class Search:
         """A candidate was made."""
         base = parent if parent in self.champions else self.champions[-1]
         lead = self._gained_since(base)
-        self.candidates[candidate] = Candidate(base, lead=lead, turn=len(self.candidates))
+        made = Candidate(base, lead=lead, turn=len(self.candidates))
+        self.candidates[candidate] = self._open[candidate] = made
         self._proposing = max(0, self._proposing - 1)
 
     def failed(self, candidate: int | None = None, seed: int | None = None) -> None:
@@ -203,6 +205,7 @@ class Search:
             self._broken.add(Evaluate(candidate, seed))
             self.spent += 1
         self.candidates[candidate].closed = True
+        self._open.pop(candidate, None)
         if candidate == START and not self._begun:
             self.result = Done()  # nothing can be compared with it
 
@@ -270,9 +273,8 @@ class Search:
     def _explore(self, left: int) -> Action | None:
         """A further run of an open candidate, or a new one; None if the rest is for the end."""
         affordable = left > self._reserve(left)
-        for number, candidate in self.candidates.items():
-            idle = not candidate.closed and not self._is_away(number)
-            if idle and number != START and (affordable or not candidate.values):
+        for number, candidate in self._open.items():
+            if not self._is_away(number) and (affordable or not candidate.values):
                 return self._run([(number, seed) for seed in self._turns(candidate)])
         if not affordable or self._closed_to_more:
             return None
@@ -332,13 +334,13 @@ class Search:
         ):
             return
         candidate.closed = True
+        del self._open[number]
         adopt = gain > 0
         candidate.gain = self._beliefs.close(candidate.values, candidate.lead, adopt)
         if adopt:
             self.champions.append(number)
-            for other in self.candidates.values():
-                if not other.closed:
-                    other.lead += candidate.gain
+            for other in self._open.values():
+                other.lead += candidate.gain
 
     def _turns(self, candidate: Candidate) -> list[int]:
         """The seeds for a candidate in its own order, so that no seed is all that is looked at."""
