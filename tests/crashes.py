@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bonsai.base.ledger import NO_STEP, Entry, Ledger
-from bonsai.settings import Assignment, Settings
+from bonsai.settings import Assignment, SearchSettings, Settings
+from bonsai.templates import Idea
 from bonsai.templates.template import Template
 from tests import sweeps
 
@@ -52,6 +53,17 @@ class Sweep:
         )
         self.settings.save(self.results)
         self.environment = {"BONSAI_DATA": str(home / "data"), "TMPDIR": str(home / "tmp")}
+
+    def search(self, search: SearchSettings) -> None:
+        """Have it search for better settings, and try no ideas."""
+        sweeps.with_settings(self.template)
+        idea = Idea(Name="search", Title="Search", Experiment="Candidates by tpe.")
+        assignment = Assignment(template=str(self.template), ideas=[idea])
+        self.settings = self.settings.model_copy(
+            update={"assignments": [assignment], "search": search, "confirm_seeds": 6,
+                    "max_confirm_seeds": 6}
+        )  # fmt: skip
+        self.settings.save(self.results)
 
     def resume(self) -> str:
         """Go on to the end; returns what was printed."""
@@ -103,10 +115,16 @@ class Sweep:
         """
         found = {}
         for entry in self.steps():
-            if not entry.ok or entry.step not in ("baseline", "run", "confirm"):
+            if not entry.ok or entry.step not in ("baseline", "run", "confirm", "evaluate"):
                 continue
             where = Path("brisk", entry.idea)
-            if entry.step == "run":
+            if entry.step == "evaluate":
+                number = entry.data["candidate"]
+                called = f"c{number:04d}" if number else "template"
+                where /= f"candidates/{called}-seed_{entry.data['seed']}/run"
+            elif entry.step == "run" and "candidate" in entry.data:
+                continue  # of runs that were over before
+            elif entry.step == "run":
                 where /= f"workspace/{entry.data['run']}"
             elif entry.step == "confirm":
                 where /= f"confirm/{entry.data.get('run', '')}/look_{entry.data['look']}/run"
@@ -129,7 +147,7 @@ class Sweep:
         story = []
         for entry in self.steps():
             fields = entry.model_dump(exclude={"time", "seconds"})
-            for measured in ("run_seconds", "cpu_seconds", "memory_gb"):
+            for measured in ("run_seconds", "cpu_seconds", "memory_gb", "where"):
                 fields["data"].pop(measured, None)
             story.append(json.loads(self.plain(json.dumps(fields))))
         return story
@@ -207,7 +225,7 @@ def differences(ours: Sweep, theirs: Sweep) -> list[str]:
             at = next(k for k in keys if _at(a, k) != _at(b, k))
             x, y = (repr(_at(items, at))[:1000] for items in (a, b))
             found.append(f"{name}, {at}: {x}, undisturbed {y}")
-    for idea in ("higher", "stumbles"):
+    for idea in [each.Name for each in ours.settings.assignments[0].ideas]:
         if (a := _history(ours, idea)) != (b := _history(theirs, idea)):
             found.append(f"the history of {idea}: {a}, undisturbed {b}")
         fsck = ours.git(idea, "fsck", "--strict", "--no-dangling", "--no-progress")

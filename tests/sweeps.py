@@ -35,6 +35,24 @@ def copy_of_toy(folder: Path) -> Path:
     return Path(shutil.copytree(TOY, folder / "toy", ignore=shutil.ignore_patterns("__pycache__")))
 
 
+def with_settings(brisk: Path) -> Path:
+    """Give a copy of `brisk` settings that a search can move; the same folder."""
+    experiment = brisk / "experiment.py"
+    text = experiment.read_text()
+    fixed = "HEIGHT = 1  # what the ideas change\n"
+    assert fixed in text
+    settings = """
+class Config:
+    height: float = 1.0
+    width: float = 2.0  # of no use
+
+
+HEIGHT = Config.height
+"""
+    experiment.write_text(text.replace(fixed, settings))
+    return brisk
+
+
 def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
     """Start `runner.py` as a person would."""
     return subprocess.Popen(

@@ -63,6 +63,12 @@ class Repository:
         self._git("commit", "--quiet", "--allow-empty", "--message", message)
         return self._git("rev-parse", "HEAD").strip()
 
+    def clear(self) -> None:
+        """Remove what a git that was killed has left: nobody else works here."""
+        for pattern in ("*.lock", "tmp_obj_*"):
+            for left in (self.folder / ".git").rglob(pattern):
+                left.unlink()
+
     def restore(self, commit: str) -> list[str]:
         """Put every committed file back as it was at `commit` and remove what came later.
 
@@ -76,9 +82,7 @@ class Repository:
                 f"{self.folder} is gone, or no git repository any more; put it back, or start a "
                 "new sweep"
             )
-        for pattern in ("*.lock", "tmp_obj_*"):
-            for left in (self.folder / ".git").rglob(pattern):
-                left.unlink()
+        self.clear()
         for part in self.folder.iterdir():  # what a program left that was killed with its runner
             if part.name != ".git" and (part.is_symlink() or not part.is_file()):
                 for found in list(untrusted.walk(part)):

@@ -45,7 +45,7 @@ class EditProposer:
         """
         if self.name == "chain":
             parent = _last_of_chain(tree)
-        other = _second(tree, parent) if self.name == "cross" else None
+        other = second_parent(tree, parent) if self.name == "cross" else None
         workspace = self.talk.workspace
         experiment = workspace.folder / FILE
         experiment.write_text(parent.source, encoding="utf-8")
@@ -96,7 +96,7 @@ def _last_of_chain(tree: Sequence[Node]) -> Node:
     return whole[-1] if whole else tree[START]
 
 
-def _second(tree: Sequence[Node], parent: Node) -> Node | None:
+def second_parent(tree: Sequence[Node], parent: Node) -> Node | None:
     """The best version beside a parent's own line; None if there is none that gained anything."""
     line = _line(tree, parent)
     others = [node for node in tree if node.number not in line and (node.gain or 0.0) > 0]

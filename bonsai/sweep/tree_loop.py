@@ -1,7 +1,8 @@
 """How a search works on a tree of versions: propose, evaluate on search seeds, judge the winner.
 
 What to do next is decided by `bonsai.search`; here it is done, several things side by side, and
-recorded. A candidate is a commit whose parent is the version that it was made from; a step of the
+recorded. A candidate is a commit whose parent is the version that it was made from, in a repository
+of its own (`versions`), since the agent may be at work in its workspace meanwhile; a step of the
 ledger is a candidate made, or one evaluated on a seed. A search that is resumed tells `Search` what
 is recorded, in the order in which it came about, and goes on.
 """
@@ -15,8 +16,9 @@ from functools import partial
 from typing import Any
 
 from bonsai import search as searching
-from bonsai.base import BonsaiError, Entry, LinkedEvent
+from bonsai.base import BonsaiError, Entry, LinkedEvent, untrusted
 from bonsai.evaluation import BASELINE_RUN, GivesUp, RunFailed, Scores, checks, claims, joined
+from bonsai.execution import Repository
 from bonsai.models import ServiceGone
 from bonsai.search import START, Evaluate, Node, NoProposal, Proposal, Propose, Proposer
 from bonsai.sweep.confirmation import Confirmation
@@ -25,8 +27,8 @@ from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.edit_proposers import FILE, EditProposer, called
 from bonsai.sweep.journal import Journal, Result
 from bonsai.sweep.versions import Versions
-from bonsai.sweep.workspace import Workspace
-from bonsai.templates import Claim, Idea
+from bonsai.sweep.workspace import NOT_COMMITTED, Workspace
+from bonsai.templates import Claim, Idea, copy_template
 
 WINNER = "run_1"  # as which the winner meets the baseline on fresh seeds
 SEARCH_SEEDS = 100  # beyond the first fresh seed, which begins those of the verdict
@@ -73,12 +75,13 @@ class TreeLoop:
         self.settings = context.settings.search
         self.folder = context.folder / idea.Name
         self.workspace = Workspace(self.folder / "workspace")
+        self.repository = Repository(self.folder / "versions")
         # Stopped with the sweep, or alone.
         self.machine = replace(
             context.machine, on_line=on_line, cancel=LinkedEvent(context.machine.cancel)
         )
         self.talk = Conversation(context, idea, self.folder, self.workspace)
-        self.journal = make_journal(lambda last: self.talk.go_live(last, self.journal.remark))
+        self.journal = make_journal(self._go_live)
         scorer = context.template.scorer
         sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
         source = (context.template.folder / FILE).read_text(encoding="utf-8")
@@ -103,7 +106,7 @@ class TreeLoop:
         """
         try:
             start = self.journal.step("start", self._start)
-            self.versions[START].commit = start.data["commit"]
+            self.versions[START].commit = start.data["version"]
             self._state = {name: start.data[name] for name in ("commit", "exchanges")}
             sealed = self.journal.step("claims", self._seal)
             self._claims = [Claim.model_validate(each) for each in sealed.data["claims"]]
@@ -203,7 +206,7 @@ class TreeLoop:
                 return
             self._fruitless = 0
             commit = data["version"]
-            source = self.workspace.file_at(commit, FILE).decode("utf-8")
+            source = self.repository.file_at(commit, FILE).decode("utf-8")
             node = Node(data["candidate"], data["parent"], source, data["change"], data["by"])
             self.versions.add(node, commit)
             self.search.proposed(node.number, node.parent)
@@ -223,8 +226,16 @@ class TreeLoop:
         commit = self.workspace.create(
             self.context.template, self.context.baseline.folder, self.idea
         )
-        state = self.talk.state(commit)
-        return Result(True, f"{self.settings.runs} runs of one seed to spend", state)
+        untrusted.remove(self.repository.folder)
+        copy_template(self.context.template.folder, self.repository.folder)
+        self.repository.init(NOT_COMMITTED)
+        data = self.talk.state(commit) | {"version": self.repository.commit("the template")}
+        return Result(True, f"{self.settings.runs} runs of one seed to spend", data)
+
+    def _go_live(self, last: Entry | None) -> None:
+        self.talk.go_live(last, self.journal.remark)
+        if last is not None:
+            self.repository.clear()
 
     def _seal(self) -> Result:
         """Record what is claimed of whatever is found.
@@ -248,7 +259,7 @@ class TreeLoop:
             return Result(False, str(error), about)
         parent = self.versions[made.parent]
         name = called(len(self.versions))
-        commit = self.workspace.add_version(
+        commit = self.repository.add_version(
             parent.commit, FILE, made.source.encode(), f"{name}: {made.changed}", name
         )
         about |= {
@@ -328,7 +339,7 @@ class TreeLoop:
         commit = self.workspace.commit(f"{WINNER}: {called(winner)}")
         found = checks.reporting(self.context.template, experiment.read_bytes())
         found.append(checks.frozen_files(self.context.template, self.workspace.folder))
-        patch = self.workspace.difference(self.versions[START].commit, version.commit)
+        patch = self.repository.difference(self.versions[START].commit, version.commit)
         (self.folder / "winner.patch").write_text(patch, encoding="utf-8")
         data = self.talk.state(commit) | {
             "run": WINNER, "candidate": winner, "scores": scores.model_dump(),

@@ -17,6 +17,7 @@ from bonsai.base.files import DiskFull
 from bonsai.base.ledger import Ledger
 from bonsai.execution import execute, processes
 from bonsai.models import cassette
+from bonsai.settings import SearchSettings
 from bonsai.sweep.workspace import Workspace
 from bonsai.templates.template import Template
 from tests import crashes, sweeps
@@ -51,6 +52,20 @@ def test_killed_at_thirty_moments_it_ends_as_if_nothing_had_been(
     outside = tally.kills - tally.under_way.total()
     assert len(undisturbed.ran()) == programs, "each says so when it is run"
     assert programs < len(killed.ran()) <= programs + hit + outside, "only what was cut short"
+
+
+@pytest.mark.slow
+def test_a_search_killed_in_every_step_ends_with_the_same_tree(tmp_path: Path) -> None:
+    """And no candidate that was run on a seed is run on it again."""
+    undisturbed, killed = Sweep(tmp_path / "undisturbed"), Sweep(tmp_path / "killed")
+    for sweep in (undisturbed, killed):
+        sweep.search(SearchSettings(runs=30, seed=1))
+    undisturbed.resume()
+    assert {"propose", "evaluate", "run", "look"} <= {entry.step for entry in undisturbed.steps()}
+    tally = crashes.kill_in_every_step(killed, undisturbed, random.Random(8))
+    killed.resume()
+    assert tally.kills >= 30
+    assert crashes.differences(killed, undisturbed) == []
 
 
 def test_a_sweep_goes_on_elsewhere_at_another_time_with_a_torn_line_and_a_meddled_workspace(
