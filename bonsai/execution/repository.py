@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,21 @@ class Repository:
     def file_at(self, commit: str, name: str) -> bytes:
         """A file as it was at `commit`, byte for byte."""
         return self._output("show", f"{commit}:{name}")
+
+    def files_at(self, commits: Sequence[str], name: str) -> list[bytes]:
+        """A file as it was at each of many commits, by one program."""
+        wanted = "".join(f"{commit}:{name}\n" for commit in commits).encode()
+        told = self._output("cat-file", "--batch", given=wanted)
+        found, place = [], 0
+        for commit in commits:
+            end = told.index(b"\n", place)
+            head = told[place:end].split()
+            if len(head) != 3 or head[1] != b"blob":
+                raise BonsaiError(f"{self.folder}: commit {commit} has no {name} any more")
+            size = int(head[2])
+            found.append(told[end + 1 : end + 1 + size])
+            place = end + 1 + size + 1
+        return found
 
     def add_version(self, parent: str, name: str, content: bytes, message: str, label: str) -> str:
         """A commit like `parent` but for one file; what lies in the folder is not touched.

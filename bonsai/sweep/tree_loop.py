@@ -121,8 +121,7 @@ class TreeLoop:
     # --- the search -------------------------------------------------------------------------------
 
     def _look_for_a_winner(self) -> searching.Verdict | None:
-        while (entry := self.journal.recorded("propose", "evaluate")) is not None:
-            self._tell(entry)
+        self._replay()
         under_way = UnderWay()
         gone: ServiceGone | None = None
         with (
@@ -147,6 +146,15 @@ class TreeLoop:
         if gone is not None:
             raise gone
         return action if isinstance(action, searching.Verdict) else None
+
+    def _replay(self) -> None:
+        """Tell the search all that is recorded."""
+        entries = list(iter(lambda: self.journal.recorded("propose", "evaluate"), None))
+        commits = [entry.data["version"] for entry in entries if "version" in entry.data]
+        contents = self.repository.files_at(commits, FILE) if commits else []
+        sources = {c: text.decode() for c, text in zip(commits, contents, strict=True)}
+        for entry in entries:
+            self._tell(entry, sources.get(entry.data.get("version", ""), ""))
 
     def _next(self, under_way: UnderWay) -> searching.Action:
         """What to do now; `Wait` where there is no room for more side by side, or no more time."""
@@ -188,11 +196,17 @@ class TreeLoop:
                 self.search.failed()  # it was never made; after a resume it is asked for again
                 gone = error
                 continue
-            self._tell(self.journal.step("propose", partial(self._record, proposer, turn, made)))
+            entry = self.journal.step("propose", partial(self._record, proposer, turn, made))
+            self._tell(entry, made.result().source if entry.ok else "")
         return gone
 
-    def _tell(self, entry: Entry) -> None:
-        """Tell the search what was recorded; the same for what is replayed and what is new."""
+    def _tell(self, entry: Entry, source: str = "") -> None:
+        """Tell the search what was recorded; the same for what is replayed and what is new.
+
+        Args:
+            entry: a candidate that was made, or a run.
+            source: the candidate's `experiment.py`.
+        """
         data = entry.data
         if entry.step == "propose":
             self._turns = max(self._turns, data["turn"] + 1)
@@ -205,10 +219,8 @@ class TreeLoop:
                 self.search.failed()
                 return
             self._fruitless = 0
-            commit = data["version"]
-            source = self.repository.file_at(commit, FILE).decode("utf-8")
             node = Node(data["candidate"], data["parent"], source, data["change"], data["by"])
-            self.versions.add(node, commit)
+            self.versions.add(node, data["version"])
             self.search.proposed(node.number, node.parent)
             return
         number, seed = data["candidate"], data["seed"]
