@@ -61,8 +61,12 @@ class Entry(BaseModel):
 
     @property
     def is_failure(self) -> bool:
-        """Whether something went wrong: the closing line only repeats that, a budget ends well."""
-        return not self.ok and self.step != "end" and self.data.get("over") != "budget"
+        """Whether something went wrong.
+
+        The closing line only repeats that; a budget ends well; a search gives up what is not good.
+        """
+        well = self.data.get("over") == "budget" or self.data.get("given_up", False)
+        return not self.ok and self.step != "end" and not well
 
 
 class Ledger:

@@ -257,6 +257,8 @@ def _sweep(results: Path, settings: Any) -> None:
     tracking.demand(settings.track)
     board = Board()
     how = f"model {settings.model}" if settings.model else "cassettes (no model given)"
+    if settings.search is not None and settings.model is None:
+        how = "no model"
     ideas = sum(len(assignment.ideas) for assignment in settings.assignments)
     board.say(
         f"{ideas} ideas on {len(settings.assignments)} templates with {how}; results in {results}"

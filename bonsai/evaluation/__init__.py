@@ -14,6 +14,7 @@ from bonsai.evaluation.reported import Reading
 from bonsai.evaluation.reported import read as read_reported
 from bonsai.evaluation.runs import (
     ERROR_CHARACTERS,
+    STOPPED_EARLY,
     GivesUp,
     Machine,
     Measured,
@@ -32,6 +33,7 @@ __all__ = [
     "BASELINE_RUN",
     "ERROR_CHARACTERS",
     "SCORING",
+    "STOPPED_EARLY",
     "TOOK",
     "Check",
     "Comparison",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bonsai.evaluation import Word
-from bonsai.report import words
+from bonsai.report import searches, words
 from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 from bonsai.report.summary import TemplateSummary
 from bonsai.templates import SELF_REPORTED
@@ -16,6 +16,7 @@ WEIGHT: dict[Word, int] = {"supported": 0, "refuted": 1, "undecided": 2, "no res
 def of_template(template: TemplateReport, summary: TemplateSummary) -> list[Finding]:
     """The findings on one template: its surest claims, the best of many, checks that failed."""
     return [
+        *_contest(template),
         *_claims(template),
         *_selection(template, summary),
         *_seeming(template),
@@ -44,6 +45,15 @@ def of_sweep(report: Report) -> list[Finding]:
         sentence = f"{words.counted(count, 'step')} went wrong"
         found.append(Finding(sentence=sentence, detail=f"{kinds}. Each cost its own try alone."))
     return found
+
+
+def _contest(template: TemplateReport) -> list[Finding]:
+    if template.contest is None:
+        return []
+    sentence, detail = searches.describe_contest(
+        template.contest, template.primary.unit, template.digits
+    )
+    return [Finding(sentence=sentence, template=template.name, detail=detail)]
 
 
 def _claims(template: TemplateReport) -> list[Finding]:

@@ -9,6 +9,7 @@ from bonsai.base import END, Entry, listing
 from bonsai.evaluation import BASELINE_RUN, Verdict, Word, claims
 from bonsai.models import Spending
 from bonsai.report import findings, words
+from bonsai.report.searches import contest, read_search
 from bonsai.report.shapes import (
     Failure,
     IdeaReport,
@@ -16,11 +17,12 @@ from bonsai.report.shapes import (
     MetricReport,
     Report,
     Run,
+    SearchReport,
     Source,
     TemplateReport,
 )
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
-from bonsai.report.tree import read_tree
+from bonsai.settings import SearchSettings
 from bonsai.templates import SELF_REPORTED, Reported
 
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
@@ -33,7 +35,8 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         sweep: the sweep.
         now: seconds since 1970; by default the time.
     """
-    templates = [_template(sweep.results, template) for template in sweep.templates]
+    search = sweep.settings.search
+    templates = [_template(sweep.results, template, search) for template in sweep.templates]
     steps = [entry for entry in sweep.entries if entry.index >= 0]
     ideas = [idea for template in templates for idea in template.ideas]
     done = sum(idea.state == "done" for idea in ideas)
@@ -57,6 +60,8 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         failure_kinds=dict(sweep.failures.most_common()),
     )
     for template, summary in zip(templates, sweep.templates, strict=True):
+        if search is not None:
+            template.contest = contest(summary, search, len(report.looks))
         template.findings = findings.of_template(template, summary)
     report.findings = findings.of_sweep(report)
     return report
@@ -90,7 +95,9 @@ def _question(sweep: SweepSummary) -> str:
     return f"Of {count} on {len(sweep.templates)} templates: which beat the baseline?"
 
 
-def _template(results: Path, summary: TemplateSummary) -> TemplateReport:
+def _template(
+    results: Path, summary: TemplateSummary, search: SearchSettings | None
+) -> TemplateReport:
     name, scorer = summary.template.name, summary.template.scorer
     metrics = {
         key: MetricReport(name=key, unit=metric.unit, better=metric.better, about=metric.about)
@@ -122,7 +129,7 @@ def _template(results: Path, summary: TemplateSummary) -> TemplateReport:
     if summary.confirmed and confirmed:
         report.fresh = _fresh(BASELINE_RUN, confirmed, summary.confirmed, claimed)
         report.fresh.sources += _files(results, f"{name}/confirm", BASELINE_RUN)
-    report.ideas = [_idea(results, summary, report, idea) for idea in summary.ideas]
+    report.ideas = [_idea(results, summary, report, idea, search) for idea in summary.ideas]
     return report
 
 
@@ -143,8 +150,9 @@ def _about_scores(how: Reported) -> str:
 
 
 def _idea(
-    results: Path, template: TemplateSummary, told: TemplateReport, idea: IdeaSummary
-) -> IdeaReport:
+    results: Path, template: TemplateSummary, told: TemplateReport, idea: IdeaSummary,
+    search: SearchSettings | None,
+) -> IdeaReport:  # fmt: skip
     name = template.template.name
     folder = f"{name}/{idea.idea.Name}"
     finished = [entry for entry in idea.entries if entry.step == "run" and entry.ok]
@@ -189,8 +197,19 @@ def _idea(
         usd=_usd(idea.spending),
         ended_by_budget=idea.ended_by_budget,
         sources=[Source(file="ledger.jsonl", line=line) for line in (*lines[:1], *lines[1:][-1:])],
-        tree=read_tree(idea.entries, told.primary.name),
+        search=_search(results, told, folder, idea, search),
     )
+
+
+def _search(
+    results: Path, told: TemplateReport, folder: str, idea: IdeaSummary,
+    settings: SearchSettings | None,
+) -> SearchReport | None:  # fmt: skip
+    if settings is None:
+        return None
+    patch = f"{folder}/winner.patch"
+    there = patch if (results / patch).is_file() else ""
+    return read_search(idea.entries, told.primary.name, settings, there)
 
 
 def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Judged:
@@ -228,8 +247,12 @@ def _seeming(template: TemplateSummary, idea: IdeaSummary) -> float | None:
     run = idea.runs.get(idea.best_run or "")
     if run is None or template.baseline is None:
         return None
-    tree = read_tree(idea.entries, template.primary)
-    if (won := next((each for each in tree if each.won), None)) and won.difference is not None:
+    taken_on = next((e for e in idea.entries if e.step == "run" and "candidate" in e.data), None)
+    if taken_on is not None:  # seeds of a search are not the baseline's
+        found = read_search(idea.entries, template.primary, SearchSettings())
+        won = found.winner if found else None
+        if won is None or won.difference is None:
+            return None
         return -won.difference if template.better == "lower" else won.difference
     gain = run.means[template.primary] - template.baseline.means[template.primary]
     return -gain if template.better == "lower" else gain

@@ -27,8 +27,7 @@ def describe(report: Report) -> str:
         lines += [f"Not finished: {done} when this was written. Verdicts may still change.", ""]
     lines += [
         f"{words.counted(len(report.ideas), 'idea')} and {words.counted(report.runs, 'run')} were "
-        "tried; the model was "
-        f"{escape(report.model) if report.model else 'played back from cassettes'}. A verdict "
+        f"tried; {escape(report.whose)}. A verdict "
         "compares an idea's best run, chosen by a validation metric, with the baseline on fresh "
         f"seeds that no agent saw{f' (looked at after {looks})' if looks else ''}: paired t-test "
         "and exact sign-flip test, the larger p-value; Holm's correction over all claims, level "
@@ -105,9 +104,52 @@ def _describe_template(template: TemplateReport) -> list[str]:
         lines[2:2] = [escape(template.about_scores), ""]
     listed = template.surest(MAX_LISTED)
     lines += [*(_row(template, idea) for idea in template.best_first(listed)), ""]
+    for idea in listed:
+        lines += _describe_search(template, idea)
     if more := len(template.ideas) - len(listed):
         lines += [f"These are the {len(listed)} surest; all are in `ideas.csv`, {more} more.", ""]
     return lines
+
+
+def _describe_search(template: TemplateReport, idea: IdeaReport) -> list[str]:
+    """What a search looked at, and the line of versions that led to its winner."""
+    search = idea.search
+    if search is None:
+        return []
+    by = ", ".join(f"{name} ({count})" for name, count in search.proposers.items())
+    told = f"**{escape(idea.name)}**: {words.counted(len(search.tree), 'candidate')} looked at"
+    told += f", by {by}; " if by else "; "
+    runs = [words.counted(search.runs.get("search", 0), "run") + " of one seed to find them"]
+    if race := search.runs.get("race"):
+        runs.append(f"{race} in the finalists' race")
+    comparison = idea.main.verdict.comparison
+    if comparison is not None:
+        runs.append(f"{2 * len(comparison.differences)} for the verdict")
+    told += ", ".join(runs) + "."
+    if search.given_up:
+        ends = ", ".join(f"{count} {escape(kind)}" for kind, count in search.given_up.items())
+        told += f" Without a figure: {ends}."
+    winner = search.winner
+    if winner is None:
+        return [told + " None was better.", ""]
+    unit = words.points(template.primary.unit)
+    lines = [told, ""]
+    for each in search.line:
+        lines.append(f"- {each.name} ({each.by}): {escape(each.change)}")
+    fell = []
+    if winner.difference is not None:
+        difference = words.signed(winner.difference, template.digits)
+        fell.append(f"{difference} on {words.counted(len(winner.seeds), 'seed')} of the search")
+    if search.lead is not None:
+        lead = words.signed(search.lead, template.digits)
+        fell.append(f"{lead} to the next finalist in the race")
+    if comparison is not None:
+        last = words.signed(comparison.mean, template.digits)
+        fell.append(f"{last} {unit}".rstrip() + " on fresh seeds")
+    lines += ["", f"It fell back: {', '.join(fell)}."]
+    if search.patch:
+        lines.append(f"`{search.patch}` holds what it changed.")
+    return [*lines, ""]
 
 
 def _row(template: TemplateReport, idea: IdeaReport) -> str:

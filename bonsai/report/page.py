@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bonsai.base import Entry
-from bonsai.report import drawing, tree, words
+from bonsai.report import drawing, searches, words
 from bonsai.report.shapes import IdeaReport, Report, TemplateReport
 from bonsai.report.story import Story
 
@@ -93,7 +93,7 @@ def idea(
         claims=list(zip(told.claims, forests, strict=True)),
         metrics=_metric_names(template, told),
         most_metrics=MAX_METRICS,
-        tree=tree.shown(told.tree),
+        tree=searches.shown(told.search.tree) if told.search else [],
     )
 
 

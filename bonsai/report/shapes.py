@@ -11,7 +11,7 @@ import math
 from pydantic import BaseModel
 
 import bonsai
-from bonsai.evaluation import Check, Verdict, Word
+from bonsai.evaluation import Check, Comparison, Verdict, Word
 
 
 class Source(BaseModel):
@@ -103,6 +103,7 @@ class CandidateReport(BaseModel):
     Attributes:
         number: of the candidate; 0 is the template itself.
         parent: the one that it was made from.
+        other: a second one of which it has something; None: there is none.
         change: what it changed there.
         by: who proposed it.
         source: its line in the ledger.
@@ -116,6 +117,7 @@ class CandidateReport(BaseModel):
 
     number: int
     parent: int
+    other: int | None = None
     change: str
     by: str
     source: Source
@@ -130,6 +132,87 @@ class CandidateReport(BaseModel):
     def name(self) -> str:
         """As its branch in the search's repository is called."""
         return f"c{self.number:04d}"
+
+
+class Finalist(BaseModel):
+    """A version that was measured again at the end of a search, on seeds of the race.
+
+    Attributes:
+        number: of the candidate.
+        seeds: the seeds.
+        mean: of the primary metric on them.
+        won: whether it is the one that was judged.
+    """
+
+    number: int
+    seeds: list[int]
+    mean: float
+    won: bool = False
+
+
+class SearchReport(BaseModel):
+    """A search for a better version.
+
+    Attributes:
+        tree: the candidates, each below the one that it was made from.
+        proposers: how many candidates each has made.
+        runs: of one seed, by stage: "search", "race".
+        given_up: runs that gave no result, by why.
+        cpu_seconds: of the runs that gave one.
+        finalists: those that were raced; empty where there was no race.
+        lead: the winner's mean difference to the next of them on the race's seeds.
+        max_slowdown: most computing time that a candidate could take, in times of the template's.
+        patch: the file with the winner's changes; empty: there is none.
+    """
+
+    tree: list[CandidateReport]
+    proposers: dict[str, int]
+    runs: dict[str, int]
+    given_up: dict[str, int]
+    cpu_seconds: float
+    finalists: list[Finalist]
+    lead: float | None = None
+    max_slowdown: float
+    patch: str = ""
+
+    @property
+    def winner(self) -> CandidateReport | None:
+        """The candidate that was judged."""
+        return next((each for each in self.tree if each.won), None)
+
+    @property
+    def line(self) -> list[CandidateReport]:
+        """The versions that lead from the template to the winner, which is the last."""
+        by_number = {each.number: each for each in self.tree}
+        line, at = list[CandidateReport](), self.winner
+        while at is not None:
+            line.append(at)
+            at = by_number.get(at.parent)
+        return line[::-1]
+
+
+class Contest(BaseModel):
+    """Whether a search with a model found more than its control; both values are in that order.
+
+    Attributes:
+        model: the search with a model.
+        control: the search without.
+        answer: "yes", "no" or "undecided".
+        comparison: of the two winners, paired by seed.
+        seeds: fresh seeds that both were run on.
+        found: whether each came to a winner.
+        runs: of one seed that each spent until then.
+        cpu_seconds: likewise.
+    """
+
+    model: str
+    control: str
+    answer: str
+    comparison: Comparison
+    seeds: list[int]
+    found: list[bool]
+    runs: list[int]
+    cpu_seconds: list[float]
 
 
 class IdeaReport(BaseModel):
@@ -156,7 +239,7 @@ class IdeaReport(BaseModel):
         usd: the money for it; None where a price is not known.
         ended_by_budget: which budget ended it.
         sources: its lines in the ledger, first and last.
-        tree: the candidates of a search, each below the one that it was made from.
+        search: what came of it, where the idea is a search; else None.
     """
 
     name: str
@@ -179,12 +262,7 @@ class IdeaReport(BaseModel):
     usd: float | None = 0.0
     ended_by_budget: str | None = None
     sources: list[Source] = []
-    tree: list[CandidateReport] = []
-
-    @property
-    def winner(self) -> CandidateReport | None:
-        """The candidate that was judged."""
-        return next((each for each in self.tree if each.won), None)
+    search: SearchReport | None = None
 
     @property
     def main(self) -> Judged:
@@ -243,6 +321,7 @@ class TemplateReport(BaseModel):
         findings: in words.
         figures: pictures in the report's folder.
         about_scores: how it was swept that has no score.py; empty where it has one.
+        contest: whether a model found more than a search without; None where that was not asked.
     """
 
     name: str
@@ -256,6 +335,7 @@ class TemplateReport(BaseModel):
     findings: list[Finding] = []
     figures: list[str] = []
     about_scores: str = ""
+    contest: Contest | None = None
 
     @property
     def self_reported(self) -> bool:
@@ -304,6 +384,15 @@ class Report(BaseModel):
     figures: list[str] = []
     settings: Source = Source(file="sweep.json")
     ledger: Source = Source(file="ledger.jsonl")
+
+    @property
+    def whose(self) -> str:
+        """Who edited, in words."""
+        if self.model:
+            return f"the model was {self.model}"
+        if any(idea.search for _, idea in self.ideas):
+            return "no model took part"
+        return "the model was played back from cassettes"
 
     @property
     def ideas(self) -> list[tuple[TemplateReport, IdeaReport]]:

@@ -17,7 +17,16 @@ from typing import Any
 
 from bonsai import search as searching
 from bonsai.base import BonsaiError, Entry, LinkedEvent, untrusted
-from bonsai.evaluation import BASELINE_RUN, GivesUp, RunFailed, Scores, checks, claims, joined
+from bonsai.evaluation import (
+    BASELINE_RUN,
+    STOPPED_EARLY,
+    GivesUp,
+    RunFailed,
+    Scores,
+    checks,
+    claims,
+    joined,
+)
 from bonsai.execution import Repository
 from bonsai.models import ServiceGone
 from bonsai.search import START, Evaluate, Node, NoProposal, Proposal, Propose, Proposer
@@ -26,7 +35,7 @@ from bonsai.sweep.context import Context
 from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.edit_proposers import FILE, EditProposer, called
 from bonsai.sweep.journal import Journal, Result
-from bonsai.sweep.versions import Versions
+from bonsai.sweep.versions import TOO_SLOW, Versions
 from bonsai.sweep.workspace import NOT_COMMITTED, Workspace
 from bonsai.templates import Claim, Idea, copy_template
 
@@ -289,8 +298,9 @@ class TreeLoop:
         try:
             done = self.versions.run(action.candidate, action.seed, gives_up)
         except RunFailed as error:
-            failed = {"feedback": str(error), "kind": error.kind}
-            return Result(False, str(error).splitlines()[0], about | failed)
+            about |= {"feedback": str(error), "kind": error.kind}
+            about["given_up"] = error.kind in (STOPPED_EARLY, TOO_SLOW)
+            return Result(False, str(error).splitlines()[0], about)
         value = self.versions.value(done.scores)
         chosen_by = self.context.template.scorer.selection
         message = f"{called(action.candidate)}: {chosen_by} {value:.4g}"

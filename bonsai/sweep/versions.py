@@ -15,6 +15,7 @@ from bonsai.sweep.edit_proposers import EDITORS, called
 from bonsai.templates import contract
 
 CLOCK_SECONDS = 1.0  # of computing time, by which a run may be slower by chance
+TOO_SLOW = "too slow"
 KEPT = ("final_info.json", "history.json")  # of a run
 TIMES_OF_THE_TEMPLATE = 3  # that a run may last, of the most that a candidate may take
 EXTRA_SECONDS = 20.0  # on top, since programs start more slowly beside others
@@ -132,7 +133,7 @@ class Versions:
         slower = self._slowdown(number, done)
         if slower > self.max_slowdown:
             raise RunFailed(
-                "too slow",
+                TOO_SLOW,
                 f"it takes {slower:.2f} times the template's computing time, at most "
                 f"{self.max_slowdown:g} is allowed",
             )

@@ -139,11 +139,11 @@ def test_killed_anywhere_it_becomes_the_same_tree(
 def test_the_report_shows_the_tree_and_how_far_the_winner_fell_back(searched: Path) -> None:
     report = json.loads((searched / "report" / "report.json").read_text())
     (idea,) = report["templates"][0]["ideas"]
-    numbers = [each["number"] for each in idea["tree"]]
+    numbers = [each["number"] for each in idea["search"]["tree"]]
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
-    assert sum(each["won"] for each in idea["tree"]) == 1
+    assert sum(each["won"] for each in idea["search"]["tree"]) == 1
     page = (searched / "report" / "ideas" / "brisk--search.html").read_text()
-    assert "what was chosen for its figures falls back" in page
+    assert "What is chosen for its figures falls back" in page
     assert "c0001" in page
 
 
@@ -305,3 +305,33 @@ def test_what_cannot_be_searched_is_a_sentence(
     assert says in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_with_a_model_a_search_without_it_goes_on_beside_and_the_report_compares_them(
+    tmp_path: Path,
+) -> None:
+    """As a person would: the model's one good idea is out of reach of settings."""
+    better = Says(
+        "Twice as high.\n\nexperiment.py\n```python\n<<<<<<< SEARCH\nHEIGHT = Config.height\n"
+        "=======\nHEIGHT = Config.height + 50\n>>>>>>> REPLACE\n```\n"
+    )
+    model = FakeModel(better, *[Says("I have no more ideas.")] * 30)
+    with model.serving():
+        done = sweeps.run(
+            "search", str(_template(tmp_path)), "--model", "openai/anything", "--api-base",
+            model.url, "--runs", "40", "--workers", "1", "--out", "results", cwd=tmp_path,
+            OPENAI_API_KEY="sk-fake",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    template = json.loads((tmp_path / "results" / "report" / "report.json").read_text())
+    template = template["templates"][0]
+    assert template["contest"]["answer"] == "yes"
+    assert template["contest"]["found"] == [True, True]
+    assert template["contest"]["comparison"]["mean"] > 40
+    assert "The model beat TPE at equal compute" in template["findings"][0]["sentence"]
+    text = (tmp_path / "results" / "report" / "report.md").read_text()
+    assert "The model beat TPE at equal compute" in text
+    by = template["ideas"][0]["search"]["proposers"]
+    assert set(by) == {"model", "tpe"}
+    assert set(template["ideas"][1]["search"]["proposers"]) == {"tpe"}
