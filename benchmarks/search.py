@@ -92,6 +92,11 @@ class World:
         self._luck: dict[int, float] = {}
         self.spent = 0
 
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the difference of two candidates on a seed."""
+        return float(2 * (1 - self._landscape.common)) ** 0.5
+
     def change(self, parent: int, changes: int = 1) -> int:
         """A child, by so many changes."""
         quality = self.qualities[parent]
@@ -216,7 +221,8 @@ def _score(world: World, candidate: int, seeds: int) -> float:
     return sum(world.run(candidate, seed) for seed in range(seeds)) / seeds
 
 
-def _recorded(world: World, best: int, claimed: float) -> Outcome:
+def recorded(world: World, best: int, claimed: float) -> Outcome:
+    """An outcome in which a recorded score is believed."""
     gain = world.qualities[best]
     return Outcome(gain, claimed, world.spent, gain)
 
@@ -230,7 +236,7 @@ def climb(world: World, budget: int, seeds: int, changes: int = 1) -> Outcome:
         score = _score(world, child, seeds)
         if score > highest:
             best, highest = child, score
-    return _recorded(world, best, highest - start)
+    return recorded(world, best, highest - start)
 
 
 def best_of_n(world: World, budget: int, seeds: int = 3) -> Outcome:
@@ -242,7 +248,7 @@ def best_of_n(world: World, budget: int, seeds: int = 3) -> Outcome:
         score = _score(world, child, seeds)
         if score > highest:
             best, highest = child, score
-    return _recorded(world, best, highest - start)
+    return recorded(world, best, highest - start)
 
 
 def islands(world: World, budget: int, count: int = 3, migration: int = 15) -> Outcome:
@@ -256,7 +262,7 @@ def islands(world: World, budget: int, count: int = 3, migration: int = 15) -> O
         if step % (count * migration) == count * migration - 1:
             kept[kept.index(min(kept))] = max(kept)
     highest, best = max(kept)
-    return _recorded(world, best, highest - start)
+    return recorded(world, best, highest - start)
 
 
 def _steps(world: World, budget: int) -> Iterator[int]:
@@ -269,13 +275,13 @@ def _steps(world: World, budget: int) -> Iterator[int]:
 def race_naively(world: World, budget: int, most: int = 16) -> Outcome:
     """Drop a child whose mean difference turns negative, keep it when it is at z > 2."""
     best, claimed = 0, 0.0
-    deviation = (2 * (1 - world._landscape.common)) ** 0.5 + 1e-9
+    deviation = world.deviation + 1e-9
     known: dict[int, float] = {}
     while world.spent < budget:
         child, values, total = world.change(best), dict[int, float](), 0.0
         for seed in range(most):
             if world.spent + 1 + (seed not in known) > budget:
-                return _recorded(world, best, claimed)
+                return recorded(world, best, claimed)
             if seed not in known:
                 known[seed] = world.run(best, seed)
             values[seed] = world.run(child, seed)
@@ -285,33 +291,42 @@ def race_naively(world: World, budget: int, most: int = 16) -> Outcome:
             if total > 2 * deviation * (seed + 1) ** 0.5:
                 best, claimed, known = child, claimed + total / (seed + 1), values
                 break
-    return _recorded(world, best, claimed)
+    return recorded(world, best, claimed)
 
 
 # --- ours -----------------------------------------------------------------------------------------
 
 
-def ours(world: World, budget: int, changes: int = 1) -> Outcome:
-    """The runner's own decisions, and its own verdict."""
+Change = Callable[[World, Search, int], int]  # makes a child of a candidate
+
+
+def ours(world: World, budget: int, changes: int = 1, change: Change | None = None) -> Outcome:
+    """The runner's own decisions, and its own verdict.
+
+    Args:
+        world: the world.
+        budget: runs to spend.
+        changes: that a candidate is made by.
+        change: how it is made instead.
+    """
     plan = Plan(budget, range(100), range(100, 200), range(200, 240), analyses_of(budget))
-    search, numbers = Search(plan), {START: START}
+    search = Search(plan)
     while not isinstance(action := search.ask(), Done):
         if isinstance(action, Propose):
-            made = len(numbers)
-            numbers[made] = world.change(numbers[action.parent], changes)
-            search.proposed(made, action.parent)
+            parent = action.parent
+            made = change(world, search, parent) if change else world.change(parent, changes)
+            search.proposed(made, parent)
         elif isinstance(action, Evaluate):
-            value = world.run(numbers[action.candidate], action.seed)
-            search.evaluated(action.candidate, action.seed, value)
+            search.evaluated(
+                action.candidate, action.seed, world.run(action.candidate, action.seed)
+            )
         elif isinstance(action, Verdict):
-            search.judged(*_judge(world, numbers[action.candidate], action.seeds, plan.analyses))
+            search.judged(*judge(world, action.candidate, action.seeds, plan.analyses))
     true = world.qualities
-    return Outcome(
-        true[numbers[action.answer]], action.claimed, world.spent, true[numbers[action.guess]]
-    )
+    return Outcome(true[action.answer], action.claimed, world.spent, true[action.guess])
 
 
-def _judge(
+def judge(
     world: World, winner: int, seeds: Sequence[int], analyses: Sequence[int]
 ) -> tuple[bool, float, int]:
     """The verdict, spoken as soon as it is sure: whether it supports the winner, gain and seeds."""

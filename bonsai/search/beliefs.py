@@ -34,6 +34,7 @@ _SHARES = (0.3, 0.25, 0.45)  # of changes that do nothing, help, harm: before an
 _SHARES_WEIGHT = 8.0  # how many candidates this is worth
 _SCALE_WEIGHT = 2.0
 _NOISE_DEVIATION = 1.5  # of its logarithm
+_COLLAPSE = 10.0  # in usual differences: what lies that far below has broken down
 _LEAST_NOISE = 1e-6  # of the variance between candidates
 _FACTORS = np.exp([-2.0, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0])
 
@@ -117,6 +118,7 @@ class Beliefs:
         self._cov = np.zeros((1, 1))
         self._closed: list[tuple[float, float, float, int]] = []
         self._fitted = 0
+        self._sizes: list[float] = []  # of the differences that closed candidates made
 
     @property
     def champion(self) -> tuple[float, float]:
@@ -151,6 +153,34 @@ class Beliefs:
         for seed, value in values.items():
             self.measure_champion(seed, value)
 
+    def is_collapse(self, seed: int, value: float) -> bool:
+        """Whether a run fell so far below the champion that it broke down.
+
+        Training that diverges now and then is no normal noise: one such run would teach that noise
+        is huge, and hide every difference from then on.
+        """
+        return value - self._level(seed) < -_COLLAPSE * self._usual()
+
+    def collapsed(self, seed: int, value: float) -> float:
+        """Take in the size of a difference, and nothing else; the difference."""
+        difference = value - self._level(seed)
+        self._sizes.append(abs(difference))
+        return difference
+
+    def lose(self, gain: float) -> None:
+        """The champion's place is taken by one that is worse by so much."""
+        self._mean[0] -= gain
+
+    def _level(self, seed: int) -> float:
+        """What the champion is expected to show on a seed; on a new one, with usual luck."""
+        lucks = self._mean[1:]
+        luck = self._mean[self._seeds[seed]] if seed in self._seeds else lucks.mean()
+        return float(self._mean[0] + luck)
+
+    def _usual(self) -> float:
+        """The usual size of a difference: between candidates, or between the start's first runs."""
+        return max(self._unit, float(np.median(self._sizes)) if self._sizes else 0.0)
+
     def estimate(self, values: Mapping[int, float]) -> Estimate:
         """What runs on known seeds say of a child of the champion."""
         _, residuals, inverse = self._compare(values)
@@ -177,6 +207,7 @@ class Beliefs:
         mean, variance = self.effects.posterior(
             np.array(found.effect + lead), np.array(found.variance)
         )
+        self._sizes.append(abs(found.effect))
         self._closed.append(
             (found.effect + lead, found.variance / self.noise, found.spread, found.runs)
         )

@@ -29,7 +29,9 @@ from bonsai.search.stopping import MOST_RUNS, best_policy
 START = 0  # the candidate that is the template itself
 FEWEST_VERDICT_SEEDS = 6  # with fewer no exact test supports anything
 LEVEL = 0.025  # of the verdict, one-sided, all analyses together
-REPLICATED = 3  # so many first candidates run on several seeds, to tell noise from effects
+REPLICATED = 3  # at least so many first candidates run on several seeds, and a share of the runs:
+REPLICATED_SHARE = 0.04  # it is they who tell noise from effects
+CHILDREN_A_RUN = 6  # of a champion, after which it is measured once more
 SEEDS_AT_ONCE = 3  # on which candidates take turns
 RUNS_A_SEED = 40  # after so many runs a new search seed takes the place of the oldest
 RACE_SHARE = 0.05  # of the budget
@@ -171,6 +173,7 @@ class Search:
         self._first = plan.search[: 1 + (plan.budget >= 40) + (plan.budget >= 120)]
         self._begun = False
         self._over = False  # nothing is proposed any more
+        self._spoilt: set[int] = set()  # search seeds on which a champion collapsed
         self._open: dict[int, Candidate] = {}  # those that are not closed
         self._away: set[Evaluate] = set()
         self._broken: set[Evaluate] = set()
@@ -222,8 +225,18 @@ class Search:
                 self._begun = True
                 self._beliefs.begin(told.values)
         elif candidate in self.champions:
-            gained = self._gained_since(candidate)
-            self._beliefs.measure_champion(seed, told.values[seed] + gained)
+            found = told.values[seed] + self._gained_since(candidate)
+            if self._beliefs.is_collapse(seed, found):
+                self._dethrone(candidate, seed)
+            else:
+                before = self._beliefs.champion[0]
+                self._beliefs.measure_champion(seed, found)
+                if candidate == self.champions[-1] != START:
+                    self._correct(candidate, self._beliefs.champion[0] - before)
+        elif not told.closed and self._beliefs.is_collapse(seed, told.values[seed]):
+            told.gain = self._beliefs.collapsed(seed, told.values[seed])
+            told.closed = True
+            del self._open[candidate]
         elif not told.closed and not self._is_away(candidate):
             self._decide(candidate, told)
 
@@ -268,6 +281,9 @@ class Search:
             if self._away or self._proposing:
                 return Wait()
             self._over = True
+            for number, candidate in list(self._open.items()):
+                if candidate.values:
+                    self._decide(number, candidate)
         return self._race() or self._judge(left)
 
     def _explore(self, left: int) -> Action | None:
@@ -275,20 +291,43 @@ class Search:
         affordable = left > self._reserve(left)
         for number, candidate in self._open.items():
             if not self._is_away(number) and (affordable or not candidate.values):
-                return self._run([(number, seed) for seed in self._turns(candidate)])
+                run = self._run([(number, seed) for seed in self._turns(candidate)])
+                run = run or self._new_seed()
+                if run is not None:
+                    return run
         if not affordable or self._closed_to_more:
             return None
-        known = self._beliefs.seeds
-        fresh = [seed for seed in self.plan.search if seed not in known][:1]
-        due = len(known) * RUNS_A_SEED < self.spent and len(self._first) > 1
-        if due and not any(run.seed in fresh for run in self._away):
-            run = self._run([(self.champions[-1], seed) for seed in fresh])
+        run = self._check_champion()
+        if run is not None:
+            return run
+        if len(self._beliefs.seeds) * RUNS_A_SEED < self.spent and len(self._first) > 1:
+            run = self._new_seed()
             if run is not None:
                 return run
         if self._proposing >= self.proposals:
             return Wait()
         self._proposing += 1
         return Propose(self.champions[-1])
+
+    def _check_champion(self) -> Evaluate | None:
+        """What is a parent for long is measured again: it may have been lucky, or break down."""
+        number = self.champions[-1]
+        champion = self.candidates[number]
+        due = len(champion.values) <= (len(self.candidates) - champion.turn) // CHILDREN_A_RUN
+        if number == START or not due or self._is_away(number):
+            return None
+        return self._run([(number, seed) for seed in self._turns(champion)])
+
+    def _new_seed(self) -> Evaluate | None:
+        """Run the champion on a further search seed, so that candidates can be compared there."""
+        fresh = self._further_seeds()[:1]
+        if any(run.seed in fresh for run in self._away):
+            return None
+        return self._run([(self.champions[-1], seed) for seed in fresh])
+
+    def _further_seeds(self) -> list[int]:
+        known = set(self._beliefs.seeds) | self._spoilt
+        return [seed for seed in self.plan.search if seed not in known]
 
     def _race(self) -> Action | None:
         """Runs of the finalists on race seeds: the better two of them go on (sequential halving).
@@ -326,12 +365,11 @@ class Search:
         policy = best_policy(self._beliefs.effects, self._beliefs.noise)
         stage = min(found.runs, MOST_RUNS) - 1
         left = self.plan.budget - self.spent
-        more = any(seed not in candidate.values for seed in self._turns(candidate))
-        if (
-            more
-            and left > self._reserve(left)
-            and (candidate.turn <= REPLICATED or policy.reject[stage] < gain < policy.adopt[stage])
-        ):
+        known = any(seed not in candidate.values for seed in self._turns(candidate))
+        worth = policy.reject[stage] < gain < policy.adopt[stage]
+        more = known and candidate.turn <= max(REPLICATED, REPLICATED_SHARE * self.plan.budget)
+        more |= worth and (known or bool(self._further_seeds()))
+        if more and left > self._reserve(left):
             return
         candidate.closed = True
         del self._open[number]
@@ -341,6 +379,27 @@ class Search:
             self.champions.append(number)
             for other in self._open.values():
                 other.lead += candidate.gain
+
+    def _dethrone(self, number: int, seed: int) -> None:
+        """A champion collapsed on a seed: those before it are the best again, as far as known."""
+        self._spoilt.add(seed)
+        if number == START or number != self.champions[-1]:
+            return  # what came after it is measured by itself
+        self._step_down()
+
+    def _correct(self, number: int, change: float) -> None:
+        """A champion was measured again: that is about what it gained, not those before it."""
+        self.candidates[number].gain += change
+        for other in self._open.values():
+            other.lead += change
+        if self.candidates[number].gain < 0:
+            self._step_down()
+
+    def _step_down(self) -> None:
+        lost = self.candidates[self.champions.pop()]
+        for other in self._open.values():
+            other.lead -= lost.gain
+        self._beliefs.lose(lost.gain)
 
     def _turns(self, candidate: Candidate) -> list[int]:
         """The seeds for a candidate in its own order, so that no seed is all that is looked at."""
