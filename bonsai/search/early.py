@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr
 
-SHARES = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the training, at which a run is looked at
+SHARES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8)  # of the training, at which a run is looked at
 LEAST_RUNS = 10  # finished, before anything is stopped
-LEAST_CHANCE = 0.05  # of ending better than what is to be beaten; with less a run is stopped
-MOST_WRONG = 0.05  # of the runs that would have been stopped, those that would have been good
+LEAST_CHANCE = 0.2  # of ending better than what is to be beaten; with less a run is stopped
+MOST_WRONG = 0.1  # of the runs that would have been stopped, those that would have been good
 
 Curve = Sequence[tuple[float, float]]  # step and value, steps rising
 
