@@ -159,7 +159,7 @@ class Versions:
 
     def _slowdown(self, number: int, done: Measured) -> float:
         """Its computing time in times of the template's; 0 where that is not known."""
-        before = self._all[START].cpu_seconds
+        before = [seconds for seconds in self._all[START].cpu_seconds if seconds]
         if number == START or not before or not done.cpu_seconds:
             return 0.0
         # Starting Python takes what it takes, and no two times the same.
