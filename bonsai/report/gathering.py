@@ -269,7 +269,7 @@ def _run(name: str, entry: Entry, results: Path, folder: str, told: set[str]) ->
         means=scores["means"],
         stderrs=scores["stderrs"],
         per_seed={key: values for key, values in scores["per_seed"].items() if key in told},
-        seconds=entry.data.get("run_seconds"),
+        seconds=entry.data.get("run_seconds") or None,  # a winner is taken on without a run
         where=entry.data.get("where", ""),
         sources=[Source(file="ledger.jsonl", line=entry.line), *_file(results, folder)],
     )

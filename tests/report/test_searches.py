@@ -338,6 +338,7 @@ def test_pages_and_text_tell_the_same_of_a_search() -> None:
             "RESULTS/t/search/winner.patch",
         ):  # fmt: skip
             assert said in text.replace("&#39;", "'"), (form, said)
+        assert 'style="' not in text, "a page's policy lets no style stand in it"
     told = json.loads(report.model_dump_json())["templates"][0]
     assert [each["stage"] for each in told["ideas"][0]["search"]["gains"]] == [
         "search", "race", "verdict"
