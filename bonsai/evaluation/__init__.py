@@ -15,6 +15,7 @@ from bonsai.evaluation.reported import read as read_reported
 from bonsai.evaluation.runs import (
     ERROR_CHARACTERS,
     STOPPED_EARLY,
+    TOO_SLOW,
     GivesUp,
     Machine,
     Measured,
@@ -35,6 +36,7 @@ __all__ = [
     "SCORING",
     "STOPPED_EARLY",
     "TOOK",
+    "TOO_SLOW",
     "Check",
     "Comparison",
     "GivesUp",

@@ -19,6 +19,7 @@ from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
 from bonsai.templates import EDITABLE, LEFT_OUT, Claim, Reported, Template, contract
 
+COST = "costs no more than the baseline"
 MORE = 1.5  # times the cost of the baseline; less may be the noise of a busy machine
 SIZES = ("parameters", "weights")  # metrics that tell how large a network is
 CURVE_POINTS = 40
@@ -219,7 +220,7 @@ def cost(
             f"{early:.4g}; at its end {end:.4g}, the baseline's {usual:.4g}."
         )
     return Check(
-        name="costs no more than the baseline",
+        name=COST,
         passed=not dear if ratios else None,
         found=found,
         numbers=numbers,

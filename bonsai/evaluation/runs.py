@@ -27,6 +27,7 @@ GivesUp = Callable[[Mapping[str, Sequence[tuple[float, float]]]], bool]
 LIVE_FILE = "live_curves.jsonl"
 LOOK_SECONDS = 0.5  # between two looks at a run's curves
 STOPPED_EARLY = "stopped early"
+TOO_SLOW = "too slow"  # a candidate of a search, against its template
 ERROR_CHARACTERS = 1500  # as much of stderr as The AI Scientist shows a model
 
 

@@ -48,7 +48,8 @@ def draw(sweep: SweepSummary) -> list[Path]:
     for template in sweep.templates:
         if any(idea.comparison for idea in template.ideas):
             made.append(draw_differences(sweep, template))
-        if template.baseline is not None and any(idea.runs for idea in template.ideas):
+        timed = sweep.settings.search is None  # the winner of one was run seed by seed, among many
+        if timed and template.baseline is not None and any(idea.runs for idea in template.ideas):
             made.append(draw_cost(sweep, template))
     if sweep.entries:
         made.append(draw_timeline(sweep))
@@ -217,9 +218,8 @@ def _cost(template: TemplateSummary, entry: Entry) -> tuple[float, float]:
 def _kind(entry: Entry) -> str:
     if entry.is_failure:
         return "failed"
-    return {"baseline": "run", "run": "run", "confirm": "confirm", "smoke": "smoke"}.get(
-        entry.step, "agent"
-    )
+    kinds = {"baseline": "run", "run": "run", "evaluate": "run", "confirm": "confirm"}
+    return (kinds | {"smoke": "smoke"}).get(entry.step, "agent")
 
 
 def _point(axis: Axes, mean: float, stderr: float | None, seconds: float, colour: str) -> None:

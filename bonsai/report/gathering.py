@@ -61,7 +61,8 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
     )
     for template, summary in zip(templates, sweep.templates, strict=True):
         if search is not None:
-            template.contest = contest(summary, search, len(report.looks))
+            found = {idea.folder: idea.search for idea in template.ideas if idea.search}
+            template.contest = contest(summary, found, search, len(report.looks))
         template.findings = findings.of_template(template, summary)
     report.findings = findings.of_sweep(report)
     return report
@@ -175,6 +176,7 @@ def _idea(
         again.sources += _files(results, f"{folder}/confirm", run_name)
         fresh.append(again)
     begun = bool(idea.entries)
+    searched = _search(results, template, folder, idea, search)
     lines = [entry.line for entry in idea.entries if entry.line]
     return IdeaReport(
         name=idea.idea.called,
@@ -189,7 +191,7 @@ def _idea(
         runs=runs,
         fresh=fresh,
         best_run=idea.best_run,
-        seeming=_seeming(template, idea),
+        seeming=_seeming(template, idea, searched),
         failures=_failures(idea.entries, {(name, idea.idea.Name): idea.idea.called}),
         run_seconds=idea.run_seconds,
         seconds=idea.spending.seconds,
@@ -197,19 +199,19 @@ def _idea(
         usd=_usd(idea.spending),
         ended_by_budget=idea.ended_by_budget,
         sources=[Source(file="ledger.jsonl", line=line) for line in (*lines[:1], *lines[1:][-1:])],
-        search=_search(results, told, folder, idea, search),
+        search=searched,
     )
 
 
 def _search(
-    results: Path, told: TemplateReport, folder: str, idea: IdeaSummary,
+    results: Path, template: TemplateSummary, folder: str, idea: IdeaSummary,
     settings: SearchSettings | None,
 ) -> SearchReport | None:  # fmt: skip
     if settings is None:
         return None
     patch = f"{folder}/winner.patch"
     there = patch if (results / patch).is_file() else ""
-    return read_search(idea.entries, told.primary.name, settings, there)
+    return read_search(idea, template, settings, there)
 
 
 def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Judged:
@@ -242,19 +244,18 @@ def _judged(template: TemplateReport, idea: IdeaSummary, verdict: Verdict) -> Ju
     return judged
 
 
-def _seeming(template: TemplateSummary, idea: IdeaSummary) -> float | None:
-    """What the best run gained on the seeds that the agent worked with, as a paper would say it."""
+def _seeming(
+    template: TemplateSummary, idea: IdeaSummary, search: SearchReport | None
+) -> float | None:
+    """What the best run gained on the seeds that it was chosen by, as a paper would say it."""
     run = idea.runs.get(idea.best_run or "")
     if run is None or template.baseline is None:
         return None
-    taken_on = next((e for e in idea.entries if e.step == "run" and "candidate" in e.data), None)
-    if taken_on is not None:  # seeds of a search are not the baseline's
-        found = read_search(idea.entries, template.primary, SearchSettings())
-        won = found.winner if found else None
-        if won is None or won.difference is None:
-            return None
-        return -won.difference if template.better == "lower" else won.difference
-    gain = run.means[template.primary] - template.baseline.means[template.primary]
+    gain: float | None = run.means[template.primary] - template.baseline.means[template.primary]
+    if search is not None:  # its seeds are not the baseline's
+        gain = search.winner.difference if search.winner else None
+    if gain is None:
+        return None
     return -gain if template.better == "lower" else gain
 
 
@@ -268,7 +269,7 @@ def _run(name: str, entry: Entry, results: Path, folder: str, told: set[str]) ->
         means=scores["means"],
         stderrs=scores["stderrs"],
         per_seed={key: values for key, values in scores["per_seed"].items() if key in told},
-        seconds=entry.data.get("run_seconds"),
+        seconds=entry.data.get("run_seconds") or None,  # a winner is taken on without a run
         where=entry.data.get("where", ""),
         sources=[Source(file="ledger.jsonl", line=entry.line), *_file(results, folder)],
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from urllib.parse import quote
 
 from bonsai.models import dollars
-from bonsai.report import words
-from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
+from bonsai.report import searches, words
+from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport, called
 from bonsai.templates import SELF_REPORTED
 
 MAX_LISTED = 100  # ideas of a template; of more, the rest is in ideas.csv
@@ -112,44 +113,54 @@ def _describe_template(template: TemplateReport) -> list[str]:
 
 
 def _describe_search(template: TemplateReport, idea: IdeaReport) -> list[str]:
-    """What a search looked at, and the line of versions that led to its winner."""
+    """What a search looked at, what its winner gained step by step, and how it came about."""
     search = idea.search
     if search is None:
         return []
-    by = ", ".join(f"{name} ({count})" for name, count in search.proposers.items())
-    told = f"**{escape(idea.name)}**: {words.counted(len(search.tree), 'candidate')} looked at"
-    told += f", by {by}; " if by else "; "
-    runs = [words.counted(search.runs.get("search", 0), "run") + " of one seed to find them"]
-    if race := search.runs.get("race"):
-        runs.append(f"{race} in the finalists' race")
-    comparison = idea.main.verdict.comparison
-    if comparison is not None:
-        runs.append(f"{2 * len(comparison.differences)} for the verdict")
-    told += ", ".join(runs) + "."
-    if search.given_up:
-        ends = ", ".join(f"{count} {escape(kind)}" for kind, count in search.given_up.items())
-        told += f" Without a figure: {ends}."
-    winner = search.winner
-    if winner is None:
-        return [told + " None was better.", ""]
-    unit = words.points(template.primary.unit)
-    lines = [told, ""]
-    for each in search.line:
-        lines.append(f"- {each.name} ({each.by}): {escape(each.change)}")
-    fell = []
-    if winner.difference is not None:
-        difference = words.signed(winner.difference, template.digits)
-        fell.append(f"{difference} on {words.counted(len(winner.seeds), 'seed')} of the search")
-    if search.lead is not None:
-        lead = words.signed(search.lead, template.digits)
-        fell.append(f"{lead} to the next finalist in the race")
-    if comparison is not None:
-        last = words.signed(comparison.mean, template.digits)
-        fell.append(f"{last} {unit}".rstrip() + " on fresh seeds")
-    lines += ["", f"It fell back: {', '.join(fell)}."]
-    if search.patch:
-        lines.append(f"`{search.patch}` holds what it changed.")
-    return [*lines, ""]
+    primary, winner = template.primary, search.winner
+    lines = [f"### {escape(idea.name)}, step by step", "", searches.describe_spending(search), ""]
+    if winner:
+        unit = f" ({words.points(primary.unit)})" if primary.unit else ""
+        lines += [
+            f"What {winner.name}, the winner, gained at each step. What is chosen for its figures "
+            "falls back; only the verdict is claimed.",
+            "",
+            f"| measured on | against | seeds | difference in {escape(primary.name)}{unit} |",
+            "|---|---|---|---|",
+        ]
+        for gain in search.gains:
+            difference = words.signed(gain.difference, template.digits)
+            lines.append(
+                f"| {searches.STAGES[gain.stage]} | {called(gain.against)} | {gain.seeds} "
+                f"| {difference} |"
+            )
+        lines.append("")
+    elif idea.state == "done":
+        lines += ["None was better: the search answers with the template itself.", ""]
+    if search.finalists:
+        told = ", ".join(
+            f"{each.name}{' (the winner)' * each.won} {words.fixed(each.mean, template.digits)} on "
+            + words.counted(len(each.seeds), "seed")
+            for each in search.finalists
+        )
+        lines += [f"Mean {escape(primary.name)} of the finalists in the race: {told}.", ""]
+    if winner:
+        lines += [f"From the template to {winner.name}, each made from the one before:", ""]
+        for each in search.steps:
+            other = f" (with {called(each.other)})" if each.other is not None else ""
+            lines.append(f"- {each.name}: {escape(each.change)}{other}, by {escape(each.by)}")
+        lines.append("")
+    if others := searches.describe_others(search):
+        lines += [escape(others), ""]
+    lines += [searches.describe_cost(search), ""]
+    if search.patch and winner:
+        lines += [
+            f"[`{search.patch}`](../{quote(search.patch)}) holds what {winner.name} changed. In "
+            f"the template's folder, `{searches.how_to_apply(search)}` applies it, `git apply` too "
+            "if that folder lies in no larger repository.",
+            "",
+        ]
+    return lines
 
 
 def _row(template: TemplateReport, idea: IdeaReport) -> str:

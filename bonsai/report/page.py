@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bonsai.base import Entry
 from bonsai.report import drawing, searches, words
-from bonsai.report.shapes import IdeaReport, Report, TemplateReport
+from bonsai.report.shapes import IdeaReport, Report, TemplateReport, called
 from bonsai.report.story import Story
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STATIC = ("style.css", "report.js")  # copied as they are
+MAX_SEARCHES = 6  # told on the first page; of more, the others on pages of their own alone
 MAX_METRICS = 60  # rows of a table; of more, the rest is in final_info.json
 
 
@@ -47,6 +48,10 @@ def index(report: Report, name: str, sizes: Mapping[str, tuple[int, int] | None]
         sizes=sizes,
         ordered={
             template.name: template.best_first(template.ideas) for template in report.templates
+        },
+        searched={
+            template.name: [each for each in template.surest(MAX_SEARCHES) if each.search]
+            for template in report.templates
         },
     )
 
@@ -93,7 +98,7 @@ def idea(
         claims=list(zip(told.claims, forests, strict=True)),
         metrics=_metric_names(template, told),
         most_metrics=MAX_METRICS,
-        tree=searches.shown(told.search.tree) if told.search else [],
+        tree=searches.shown(told.search) if told.search else [],
     )
 
 
@@ -158,10 +163,16 @@ def _environment() -> Environment:
         "points": words.points,
         "duration": words.duration,
         "size": words.size,
+        "spending": searches.describe_spending,
+        "others": searches.describe_others,
+        "cost": searches.describe_cost,
+        "apply": searches.how_to_apply,
         "clock": _clock,
         "machine_clock": lambda moment: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
     }
     environment.globals |= {
+        "called": called,
+        "stages": searches.STAGES,
         "counted": words.counted,
         "spread": words.spread,
         "interval": words.interval,

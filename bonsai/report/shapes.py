@@ -7,6 +7,7 @@ folder.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -97,6 +98,11 @@ class Failure(BaseModel):
     source: Source
 
 
+def called(number: int) -> str:
+    """A version of a search as its branch is called; 0 is the template itself."""
+    return f"c{number:04d}" if number else "the template"
+
+
 class CandidateReport(BaseModel):
     """A version of `experiment.py` in a search.
 
@@ -108,10 +114,10 @@ class CandidateReport(BaseModel):
         by: who proposed it.
         source: its line in the ledger.
         depth: how many changes lie between the template and its parent.
-        seeds: on which it was compared with the template.
+        seeds: of the search, on which it was compared with the template.
         difference: mean difference on them; None without any.
-        problem: why it was given up; empty where it was just not better.
-        was_parent: whether others were made from it.
+        fate: what became of it, in a few words.
+        problem: why it was given up; empty where it was not.
         won: whether it is the one that was judged.
     """
 
@@ -124,14 +130,14 @@ class CandidateReport(BaseModel):
     depth: int = 0
     seeds: list[int] = []
     difference: float | None = None
+    fate: str = ""
     problem: str = ""
-    was_parent: bool = False
     won: bool = False
 
     @property
     def name(self) -> str:
-        """As its branch in the search's repository is called."""
-        return f"c{self.number:04d}"
+        """As it is called."""
+        return called(self.number)
 
 
 class Finalist(BaseModel):
@@ -149,6 +155,27 @@ class Finalist(BaseModel):
     mean: float
     won: bool = False
 
+    @property
+    def name(self) -> str:
+        """As it is called."""
+        return called(self.number)
+
+
+class Gain(BaseModel):
+    """What a search's winner gained at one of its steps, each of which has seeds of its own.
+
+    Attributes:
+        stage: "search", "race" or "verdict".
+        against: the candidate that it was compared with; 0 is the template.
+        seeds: how many both were run on.
+        difference: the mean difference on them, in the primary metric.
+    """
+
+    stage: str
+    against: int
+    seeds: int
+    difference: float
+
 
 class SearchReport(BaseModel):
     """A search for a better version.
@@ -156,22 +183,32 @@ class SearchReport(BaseModel):
     Attributes:
         tree: the candidates, each below the one that it was made from.
         proposers: how many candidates each has made.
-        runs: of one seed, by stage: "search", "race".
-        given_up: runs that gave no result, by why.
-        cpu_seconds: of the runs that gave one.
-        finalists: those that were raced; empty where there was no race.
-        lead: the winner's mean difference to the next of them on the race's seeds.
+        fruitless: how many of its proposals came to no candidate.
+        runs: of one seed, by stage: "search", "race", "verdict".
+        given_up: runs of search and race that gave no figure, by why.
+        cpu_seconds: computing time of the runs of search and race.
+        timed: how many of them it is known of.
+        line: the versions that lead from the template to the winner, which is the last.
+        others: what became of all other candidates: how many of each fate.
+        finalists: those that were raced, the best first; empty where there was no race.
+        gains: of the winner, step by step; what is chosen for its figures falls back.
+        cost: of the winner against the template on fresh seeds, in words; empty: not known.
         max_slowdown: most computing time that a candidate could take, in times of the template's.
         patch: the file with the winner's changes; empty: there is none.
     """
 
     tree: list[CandidateReport]
     proposers: dict[str, int]
+    fruitless: dict[str, int] = {}
     runs: dict[str, int]
-    given_up: dict[str, int]
+    given_up: dict[str, int] = {}
     cpu_seconds: float
-    finalists: list[Finalist]
-    lead: float | None = None
+    timed: int
+    line: list[int] = []
+    others: dict[str, int] = {}
+    finalists: list[Finalist] = []
+    gains: list[Gain] = []
+    cost: str = ""
     max_slowdown: float
     patch: str = ""
 
@@ -181,38 +218,42 @@ class SearchReport(BaseModel):
         return next((each for each in self.tree if each.won), None)
 
     @property
-    def line(self) -> list[CandidateReport]:
-        """The versions that lead from the template to the winner, which is the last."""
+    def steps(self) -> list[CandidateReport]:
+        """The candidates of the line."""
         by_number = {each.number: each for each in self.tree}
-        line, at = list[CandidateReport](), self.winner
-        while at is not None:
-            line.append(at)
-            at = by_number.get(at.parent)
-        return line[::-1]
+        return [by_number[number] for number in self.line]
+
+    @property
+    def spent(self) -> int:
+        """Runs of one seed until the winner was chosen."""
+        return sum(count for stage, count in self.runs.items() if stage != "verdict")
 
 
 class Contest(BaseModel):
-    """Whether a search with a model found more than its control; both values are in that order.
+    """Whether a search with a model found more than its control; pairs are in that order.
 
     Attributes:
         model: the search with a model.
         control: the search without.
-        answer: "yes", "no" or "undecided".
-        comparison: of the two winners, paired by seed.
+        answer: whether it did.
+        comparison: of the two winners, paired by seed; None where neither has one.
         seeds: fresh seeds that both were run on.
-        found: whether each came to a winner.
-        runs: of one seed that each spent until then.
+        found: whether each came to a winner with figures on fresh seeds; else the template stands
+            for it.
+        runs: of one seed that each spent until it had its winner.
         cpu_seconds: likewise.
+        timed: of how many of these runs that time is known.
     """
 
     model: str
     control: str
-    answer: str
-    comparison: Comparison
-    seeds: list[int]
-    found: list[bool]
-    runs: list[int]
-    cpu_seconds: list[float]
+    answer: Literal["yes", "no", "undecided"]
+    comparison: Comparison | None = None
+    seeds: list[int] = []
+    found: tuple[bool, bool]
+    runs: tuple[int, int]
+    cpu_seconds: tuple[float, float]
+    timed: tuple[int, int]
 
 
 class IdeaReport(BaseModel):

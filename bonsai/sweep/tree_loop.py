@@ -20,6 +20,7 @@ from bonsai.base import BonsaiError, Entry, LinkedEvent, untrusted
 from bonsai.evaluation import (
     BASELINE_RUN,
     STOPPED_EARLY,
+    TOO_SLOW,
     GivesUp,
     RunFailed,
     Scores,
@@ -35,7 +36,7 @@ from bonsai.sweep.context import Context
 from bonsai.sweep.conversation import Conversation
 from bonsai.sweep.edit_proposers import FILE, EditProposer, called
 from bonsai.sweep.journal import Journal, Result
-from bonsai.sweep.versions import TOO_SLOW, Versions
+from bonsai.sweep.versions import Versions
 from bonsai.sweep.workspace import NOT_COMMITTED, Workspace
 from bonsai.templates import Claim, Idea, copy_template
 

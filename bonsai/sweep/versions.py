@@ -7,7 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from bonsai.base import BonsaiError, untrusted
-from bonsai.evaluation import GivesUp, Machine, Measured, RunFailed, Scores, run_fresh_seeds
+from bonsai.evaluation import (
+    TOO_SLOW,
+    GivesUp,
+    Machine,
+    Measured,
+    RunFailed,
+    Scores,
+    run_fresh_seeds,
+)
 from bonsai.search import START, EarlyStopping, Node
 from bonsai.sweep import prompts
 from bonsai.sweep.context import Context
@@ -15,7 +23,6 @@ from bonsai.sweep.edit_proposers import EDITORS, called
 from bonsai.templates import contract
 
 CLOCK_SECONDS = 1.0  # of computing time, by which a run may be slower by chance
-TOO_SLOW = "too slow"
 KEPT = ("final_info.json", "history.json")  # of a run
 TIMES_OF_THE_TEMPLATE = 3  # that a run may last, of the most that a candidate may take
 EXTRA_SECONDS = 20.0  # on top, since programs start more slowly beside others
@@ -152,7 +159,7 @@ class Versions:
 
     def _slowdown(self, number: int, done: Measured) -> float:
         """Its computing time in times of the template's; 0 where that is not known."""
-        before = self._all[START].cpu_seconds
+        before = [seconds for seconds in self._all[START].cpu_seconds if seconds]
         if number == START or not before or not done.cpu_seconds:
             return 0.0
         # Starting Python takes what it takes, and no two times the same.
