@@ -42,6 +42,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/hostile.py
 	$(BIN)/python benchmarks/wild.py
 	$(BIN)/python benchmarks/bring_your_own.py
+	$(BIN)/python benchmarks/search.py --quick
+	$(BIN)/python benchmarks/recorded.py --worlds 40 --budgets 60
+	$(BIN)/python benchmarks/early_stopping.py --worlds 20
+	$(BIN)/python benchmarks/search_overhead.py --candidates 1000
 
 format: $(READY)
 	$(BIN)/ruff format .

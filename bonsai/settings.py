@@ -41,7 +41,7 @@ class SearchSettings(BaseModel):
 
     proposers: list[ProposerName] = ["tpe"]
     arms: dict[str, list[ProposerName]] = {}  # by idea, where it is searched for by others
-    runs: Annotated[int, Field(ge=30)] = 200  # of one seed, those of the verdict included
+    runs: Annotated[int, Field(ge=30)] = 100  # of one seed, those of the verdict included
     seed: int = 0  # of what is drawn in it
     max_slowdown: Annotated[float, Field(ge=1)] = 1.1  # times the baseline's computing time
 

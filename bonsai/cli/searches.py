@@ -72,7 +72,7 @@ def search(
     ] = None,
     runs: Annotated[
         int, typer.Option(min=30, help="Runs of one seed to spend, those of the verdict included.")
-    ] = 200,
+    ] = 100,
     hours: Annotated[
         float | None, typer.Option(min=0.0, help="After these no more candidates are made.")
     ] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -111,10 +112,11 @@ def this_machine(
 class RunFailed(BonsaiError):
     """A run that gave no believable result; the text is what its author needs to mend it."""
 
-    def __init__(self, kind: str, text: str) -> None:
-        """Say what went wrong, and of what kind that is, for counting."""
+    def __init__(self, kind: str, text: str, cpu_seconds: float = 0.0) -> None:
+        """Say what went wrong, of what kind that is, for counting, and what was computed for it."""
         super().__init__(text)
         self.kind = kind
+        self.cpu_seconds = cpu_seconds
 
 
 def judged_on(template: Template, data: str, *, published: bool = False) -> str:
@@ -210,7 +212,8 @@ def run_experiment(
     what = "--smoke" if smoke else "the run"
     if not done.ok:
         text = f"{what} {done.problem}\n{done.error[-ERROR_CHARACTERS:]}".strip()
-        raise RunFailed("limit crossed" if done.stopped else "program failed", text)
+        kind = "limit crossed" if done.stopped else "program failed"
+        raise RunFailed(kind, text, done.cpu_seconds)
     try:
         scores = SCORING.score(
             template, out, judged, seeds, smoke=smoke, limits=limits, cancel=machine.cancel
@@ -316,16 +319,16 @@ def _run_watched(
                 stop.set()
                 return
 
-    watcher = threading.Thread(target=watch, daemon=True)
+    watcher, started = threading.Thread(target=watch, daemon=True), time.monotonic()
     watcher.start()
     try:
         return replace(machine, cancel=stop).run(program, log)
     except Cancelled:
         if machine.cancel.is_set():
             raise
-        raise RunFailed(
-            STOPPED_EARLY, "stopped early: by its curve it would not be better"
-        ) from None
+        text = "stopped early: by its curve it would not be better"
+        # What a killed program had computed nobody says; its time is about that.
+        raise RunFailed(STOPPED_EARLY, text, time.monotonic() - started) from None
     finally:
         over.set()
         watcher.join()

@@ -300,6 +300,7 @@ class TreeLoop:
             done = self.versions.run(action.candidate, action.seed, gives_up)
         except RunFailed as error:
             about |= {"feedback": str(error), "kind": error.kind}
+            about["cpu_seconds"] = error.cpu_seconds
             about["given_up"] = error.kind in (STOPPED_EARLY, TOO_SLOW)
             return Result(False, str(error).splitlines()[0], about)
         value = self.versions.value(done.scores)

@@ -143,6 +143,7 @@ class Versions:
                 TOO_SLOW,
                 f"it takes {slower:.2f} times the template's computing time, at most "
                 f"{self.max_slowdown:g} is allowed",
+                done.cpu_seconds,
             )
         return done
 
