@@ -4,18 +4,18 @@ Nothing here runs anything: `Search` says what to do next and is told what came 
 change a version's text. `bonsai.sweep.tree_loop` carries it out.
 """
 
-from bonsai.search.decisions import (
+from bonsai.search.actions import (
     START,
     Action,
     Done,
     Evaluate,
     Plan,
     Propose,
-    Search,
     Verdict,
     Wait,
     analyses_of,
 )
+from bonsai.search.decisions import Search
 from bonsai.search.early import EarlyStopping
 from bonsai.search.proposers import (
     Mixed,
