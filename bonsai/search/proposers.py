@@ -19,6 +19,7 @@ MOST_TRIALS = 400  # finished candidates that Optuna's sampler is shown
 STARTUP = 10  # candidates before its model of the space counts
 TRIES = 20  # to find a version that is not there yet
 MOST_CHANGES = 3  # settings that a candidate moves
+LEAST_STEP = 0.1  # of a setting's range; what is moved by less is the same but for noise
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,10 @@ class SettingsProposer:
             drawn = self.sample(open_settings, tree, seed)
             count = min(len(drawn), rng.randint(1, MOST_CHANGES))
             taken = rng.sample(sorted(drawn), count)
-            moved = {name: drawn[name] for name in taken if drawn[name] != now[name]}
+            moved = {
+                name: drawn[name] for name in taken
+                if is_step(open_settings[name], now[name], drawn[name])
+            }  # fmt: skip
             source = with_values(parent.source, moved)
             if moved and source not in known:
                 changes = (f"{name} {now[name]!r} → {value!r}" for name, value in moved.items())
@@ -172,6 +176,19 @@ def draw(setting: Setting, rng: random.Random) -> Value:
     else:
         value = rng.uniform(setting.low, setting.high)
     return tidy(setting, value)
+
+
+def is_step(setting: Setting, before: Value, after: Value) -> bool:
+    """Whether a move is large enough to be worth a run."""
+    if setting.choices or not isinstance(before, int | float):
+        return before != after
+    assert setting.low is not None and setting.high is not None
+    low, high, one, other = float(setting.low), float(setting.high), float(before), float(after)
+    if setting.log:
+        if one <= 0:
+            return True
+        low, high, one, other = (math.log(each) for each in (low, high, one, other))
+    return before != after and abs(other - one) >= LEAST_STEP * (high - low)
 
 
 def tidy(setting: Setting, value: float) -> Value:

@@ -19,7 +19,7 @@ from bonsai.search import (
     make_tpe,
     read_space,
 )
-from bonsai.search.proposers import draw, sample_tpe
+from bonsai.search.proposers import draw, is_step, sample_tpe
 from bonsai.search.space import values_of, with_values
 
 SOURCE = """
@@ -85,6 +85,23 @@ def test_tpe_learns_where_it_is_good() -> None:
     learned = [gain(float(sample_tpe(SPACE, trials, seed)["rate"])) for seed in range(20)]
     at_random = [gain(float(draw(SPACE["rate"], rng))) for _ in range(200)]
     assert statistics.mean(learned) > statistics.mean(at_random) + 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "is_one"),
+    [
+        ("rate", 0.1, 0.101, False),
+        ("rate", 0.1, 0.2, True),
+        ("width", 64, 65, False),
+        ("width", 64, 96, True),
+        ("mirror", True, False, True),
+        ("mirror", True, True, False),
+    ],
+)
+def test_a_move_by_next_to_nothing_is_not_worth_a_run(
+    name: str, before: object, after: object, is_one: bool
+) -> None:
+    assert is_step(SPACE[name], before, after) == is_one  # type: ignore[arg-type]
 
 
 class Named:
