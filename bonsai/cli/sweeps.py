@@ -197,7 +197,7 @@ def demand_price(model: str | None, api_base: str | None, in_dollars: bool) -> N
     if model is not None and in_dollars and not LiveModel(model, api_base).price_is_known:
         raise BonsaiError(
             f"a budget in dollars cannot be kept: the price of {model} is unknown; "
-            "give a budget in tokens instead"
+            "give --budget-tokens instead (or, for each idea of a sweep, --idea-budget-tokens)"
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -27,8 +27,10 @@ from bonsai.sweep.idea_loop import IdeaLoop
 from bonsai.sweep.journal import Journal
 from bonsai.sweep.observer import Observer
 from bonsai.sweep.prompts import Prompts
-from bonsai.sweep.tree_loop import TreeLoop
 from bonsai.templates import Idea, Template
+
+if TYPE_CHECKING:
+    from bonsai.sweep.tree_loop import TreeLoop
 
 Found = TypeVar("Found")
 Work = tuple[Template, str, Callable[[], object]]  # what is done for an idea of a template
@@ -222,7 +224,11 @@ class Sweep:
 
     def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop | TreeLoop:
         name = context.template.name
-        kind = TreeLoop if self.settings.search else IdeaLoop
+        kind: type[IdeaLoop | TreeLoop] = IdeaLoop
+        if self.settings.search:
+            from bonsai.sweep.tree_loop import TreeLoop  # its statistics take long to load
+
+            kind = TreeLoop
         return kind(
             context,
             idea,
