@@ -248,7 +248,7 @@ def _at(items: Any, key: Any) -> Any:
         return None
 
 
-def kill_in_every_step(sweep: Sweep, like: Sweep, rng: random.Random) -> Tally:
+def kill_in_every_step(sweep: Sweep, like: Sweep, rng: random.Random, leave_out: int = 0) -> Tally:
     """Resume `sweep` again and again, and kill it in each of its steps in turn.
 
     Before every fourth step it is killed from outside too, at a moment that nobody chose: while
@@ -258,11 +258,14 @@ def kill_in_every_step(sweep: Sweep, like: Sweep, rng: random.Random) -> Tally:
         sweep: the sweep; it is left undone.
         like: an undisturbed one, which says how long each step takes.
         rng: chooses the moments.
+        leave_out: so many steps after each one that is hit are not.
     """
     tally = Tally()
     report = sweep.home / "report"
     report.write_text("")
     for target, step in enumerate(like.steps()):
+        if target % (1 + leave_out):
+            continue
         if target % 4 == 0:
             moment = rng.uniform(0.05, 1.5)
             _kill(sweep, tally, lambda moment=moment: sweep.kill_from_outside(moment))

@@ -262,6 +262,7 @@ def test_a_sweep_gives_each_idea_a_small_tree(tmp_path: Path) -> None:
     assert "none of 2 candidates was better" in second.entries[-1].message
 
 
+@pytest.mark.slow
 def test_while_the_model_is_away_runs_are_finished_and_nothing_is_lost(tmp_path: Path) -> None:
     """The service dies after one candidate; whoever resumes later gets the rest."""
     results = tmp_path / "results"
