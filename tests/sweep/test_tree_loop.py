@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -336,3 +337,17 @@ def test_with_a_model_a_search_without_it_goes_on_beside_and_the_report_compares
     by = template["ideas"][0]["search"]["proposers"]
     assert set(by) == {"model", "tpe"}
     assert set(template["ideas"][1]["search"]["proposers"]) == {"tpe"}
+
+
+@pytest.mark.slow
+def test_on_ray_runs_go_on_side_by_side(tmp_path: Path) -> None:
+    """No generation waits for its slowest: the next run begins whenever one is over."""
+    done = sweeps.run(
+        "search", str(_template(tmp_path)), "--runs", "30", "--executor", "ray", "--out",
+        "results", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    runs = [e for e in sweeps.entries(tmp_path / "results", "search") if e.step == "evaluate"]
+    spans = [(entry.time - entry.data["run_seconds"], entry.time) for entry in runs if entry.ok]
+    assert any(after[0] < before[1] for before, after in pairwise(spans))
+    assert summarise(tmp_path / "results").templates[0].ideas[0].word == "supported"
