@@ -50,18 +50,23 @@ class Family:
         self.mark = mark
         self._walls = walls
         self._supervised = SUPERVISES and not walls
-        self._cgroup = _new_cgroup() if self._supervised else None
+        self._cgroup: Path | None = None
         self._seen: set[psutil.Process] = set()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Start the program; `options` are those of `subprocess.Popen`."""
         if self._supervised:
+            self._cgroup = _new_cgroup()
             command = [
                 *(sys.executable, "-I", "-S", "-B", supervisor.__file__),
                 *(str(os.getpid()), str(self._cgroup or ""), *command),
             ]
-        self._process = subprocess.Popen(command, start_new_session=True, **options)
+        try:
+            self._process = subprocess.Popen(command, start_new_session=True, **options)
+        except BaseException:
+            _remove_cgroup(self._cgroup)
+            raise
         return self._process
 
     def members(self) -> list[psutil.Process]:
