@@ -340,6 +340,7 @@ def test_with_a_model_a_search_without_it_goes_on_beside_and_the_report_compares
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("all_cores")
 def test_on_ray_runs_go_on_side_by_side(tmp_path: Path) -> None:
     """No generation waits for its slowest: the next run begins whenever one is over."""
     done = sweeps.run(
