@@ -285,7 +285,9 @@ class Search:
             return
         candidate.closed = True
         del self._open[number]
-        adopt = gain > 0
+        # One that does on every seed what its base does has gained nothing, whatever was expected.
+        base = self.candidates[candidate.base].values
+        adopt = gain > 0 and any(base.get(s) != value for s, value in candidate.values.items())
         candidate.gain = self._beliefs.close(candidate.values, candidate.lead, adopt)
         if adopt:
             self.champions.append(number)

@@ -263,3 +263,25 @@ def _tell(search: Search, candidate: int, value: float) -> None:
         assert action.candidate == candidate
         search.evaluated(candidate, action.seed, value + 0.3 * float(rng.normal()))
     search.failed()  # the proposal that was asked for is none of ours
+
+
+def test_a_version_that_does_what_its_parent_does_is_never_adopted() -> None:
+    """A comment, say: the same figures on every seed. What was expected of it does not count."""
+    for quality in (-0.5, 0.5):  # of the candidate before it
+        search = Search(_plan(40))
+        played, figures = 0, {START: 0.0, 1: quality, 2: quality if quality > 0 else 0.0}
+        while not isinstance(action := search.ask(), Done) and played < 200:
+            played += 1
+            if isinstance(action, Propose):
+                if (number := len(search.candidates)) in figures:
+                    search.proposed(number, START if quality < 0 else number - 1)
+                else:
+                    search.failed()
+            elif isinstance(action, Evaluate):
+                luck = np.random.default_rng(action.seed).normal()
+                search.evaluated(action.candidate, action.seed, figures[action.candidate] + luck)
+            elif isinstance(action, Verdict):
+                break
+            else:
+                search.proposals = 0
+        assert search.champions == [START, 1][: 1 + (quality > 0)]
