@@ -19,23 +19,26 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+USABLE = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set[int]()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_core() -> None:
     """Processes that test side by side keep to a core each: two that share one wait for ever."""
     worker_id = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker_id.startswith("gw") and hasattr(os, "sched_setaffinity"):
-        usable = sorted(os.sched_getaffinity(0))
+    if worker_id.startswith("gw") and USABLE:
+        usable = sorted(USABLE)
         os.sched_setaffinity(0, {usable[int(worker_id[2:]) % len(usable)]})
 
 
 @pytest.fixture
 def all_cores() -> Iterator[None]:
-    """Lets what a test starts use all cores: with one, nothing goes on side by side."""
-    if not hasattr(os, "sched_setaffinity"):
+    """Lets what a test starts use all cores of the suite: with one, nothing is side by side."""
+    if not USABLE:
         yield
         return
     own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    os.sched_setaffinity(0, USABLE)
     yield
     os.sched_setaffinity(0, own)
 

@@ -70,6 +70,14 @@ class Candidate:
     lead: float = 0.0
     turn: int = 0
 
+    def repeats(self, base: Candidate) -> bool:
+        """Whether both had the same figure on every seed that they share, as after a comment.
+
+        It has gained nothing over `base` then, whatever is expected of changes.
+        """
+        shared = self.values.keys() & base.values.keys()
+        return bool(shared) and all(self.values[seed] == base.values[seed] for seed in shared)
+
 
 class Search:
     """A search: `ask` for what to do, tell what came of it."""
@@ -285,9 +293,7 @@ class Search:
             return
         candidate.closed = True
         del self._open[number]
-        # One that does on every seed what its base does has gained nothing, whatever was expected.
-        base = self.candidates[candidate.base].values
-        adopt = gain > 0 and any(base.get(s) != value for s, value in candidate.values.items())
+        adopt = gain > 0 and not candidate.repeats(self.candidates[candidate.base])
         candidate.gain = self._beliefs.close(candidate.values, candidate.lead, adopt)
         if adopt:
             self.champions.append(number)

@@ -206,11 +206,31 @@ def test_a_daemon_dies_with_the_runner_of_its_run(tmp_path: Path, walls: bool) -
     assert _gone(token)
 
 
+def _own_control_groups() -> list[Path]:
+    """Those of this process: the tests beside it have theirs."""
+    ours = f"bonsai-{os.getpid()}:"
+    return [path for path in processes.control_groups() if path.name.startswith(ours)]
+
+
 def test_no_control_group_is_left_behind(tmp_path: Path) -> None:
     _python(tmp_path, DAEMON.format(token=uuid.uuid4().hex))
-    # Those of this process: the tests beside it have theirs.
-    ours = f"bonsai-{os.getpid()}:"
-    assert not [path for path in processes.control_groups() if path.name.startswith(ours)]
+    assert not _own_control_groups()
+
+
+def test_a_program_that_cannot_be_started_leaves_no_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):  # where its output would go
+        execute.run(Program(("x.py",), tmp_path, 9), tmp_path / "file" / "log")
+    assert not _own_control_groups()
+    with pytest.raises(FileNotFoundError):  # its folder is not there
+        execute.run(Program(("x.py",), tmp_path / "gone", 9, writes=()), tmp_path / "log")
+    assert not _own_control_groups()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")  # nor what is to run it
+    with pytest.raises(FileNotFoundError):
+        execute.run(Program(("x.py",), tmp_path, 9), tmp_path / "log")
+    assert not _own_control_groups()
 
 
 TOO_MUCH = {

@@ -23,6 +23,7 @@ from bonsai.search import (
     Verdict,
     Wait,
 )
+from bonsai.search.decisions import Candidate
 
 Effect = Callable[[np.random.Generator], float]
 
@@ -256,6 +257,51 @@ def test_a_search_without_noise_stays_sane() -> None:
     assert played.done.claimed == pytest.approx(true)
 
 
+class Copies(World):
+    """Every other change is none, like a comment: such a version does what its parent does."""
+
+    def change(self, parent: int) -> int:
+        made = super().change(parent)
+        if made % 2:
+            self.does[made] = self.does.get(parent, parent)
+            self.qualities[made] = self.qualities[parent]
+        return made
+
+    def run(self, candidate: int, seed: int) -> float:
+        return super().run(self.does.get(candidate, candidate), seed)
+
+    @property
+    def does(self) -> dict[int, int]:
+        """By candidate, which earlier one it does the same as."""
+        return self.__dict__.setdefault("_does", {})
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "same"),
+    [
+        ({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}, True),
+        ({0: 1.0, 1: 2.0}, {0: 1.0, 7: 3.0}, True),  # more is not known of both
+        ({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.5}, False),
+        ({0: 1.0}, {1: 1.0}, False),  # nothing is
+    ],
+)
+def test_what_repeats_another_is_told_by_the_seeds_that_they_share(
+    own: dict[int, float], other: dict[int, float], same: bool
+) -> None:
+    assert Candidate(1, own).repeats(Candidate(START, other)) is same
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_version_that_does_what_the_template_does_is_not_adopted(workers: int) -> None:
+    """Whatever is expected of changes, its figures are the same on every seed: no verdict on it."""
+    for number in range(20):
+        world = Copies(_mixed, number)
+        played = _play(world, _plan(100), workers)
+        judged = [each.candidate for each in played.asked if isinstance(each, Verdict)]
+        for candidate in (*played.search.champions[1:], *judged):
+            assert world.does.get(candidate, candidate) != START
+
+
 def _tell(search: Search, candidate: int, value: float) -> None:
     """Answer all that is asked of a candidate, and of no other."""
     rng = np.random.default_rng(candidate)
@@ -263,25 +309,3 @@ def _tell(search: Search, candidate: int, value: float) -> None:
         assert action.candidate == candidate
         search.evaluated(candidate, action.seed, value + 0.3 * float(rng.normal()))
     search.failed()  # the proposal that was asked for is none of ours
-
-
-def test_a_version_that_does_what_its_parent_does_is_never_adopted() -> None:
-    """A comment, say: the same figures on every seed. What was expected of it does not count."""
-    for quality in (-0.5, 0.5):  # of the candidate before it
-        search = Search(_plan(40))
-        played, figures = 0, {START: 0.0, 1: quality, 2: quality if quality > 0 else 0.0}
-        while not isinstance(action := search.ask(), Done) and played < 200:
-            played += 1
-            if isinstance(action, Propose):
-                if (number := len(search.candidates)) in figures:
-                    search.proposed(number, START if quality < 0 else number - 1)
-                else:
-                    search.failed()
-            elif isinstance(action, Evaluate):
-                luck = np.random.default_rng(action.seed).normal()
-                search.evaluated(action.candidate, action.seed, figures[action.candidate] + luck)
-            elif isinstance(action, Verdict):
-                break
-            else:
-                search.proposals = 0
-        assert search.champions == [START, 1][: 1 + (quality > 0)]
