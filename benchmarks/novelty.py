@@ -34,7 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from bonsai.ideas import history, novelty
-from bonsai.templates.contract import Idea, read_ideas
+from bonsai.templates import Idea, read_ideas
 
 PARAPHRASES = Path(__file__).resolve().parent.parent / "tests" / "ideas" / "paraphrases.json"
 CHANGES = ("light", "medium", "heavy")
