@@ -12,7 +12,7 @@ import pytest
 from tests.sweeps import REPOSITORY
 
 BENCHMARKS = sorted((REPOSITORY / "benchmarks").glob("*.py"))
-# As `python benchmarks/NAME.py` finds its modules, up to where it would begin to measure.
+# As one that is started as a program finds its modules, up to where it would begin to measure.
 LOAD = (
     "import runpy, sys; sys.path[0] = sys.argv[1]; runpy.run_path(sys.argv[2], run_name='loaded')"
 )
