@@ -33,6 +33,7 @@ __all__ = [
     "read_ideas", "to_json",
 ]  # fmt: skip
 
+AROUND_IDEAS = ("ideas", "idea")  # keys of an object around ideas
 MOST_BYTES = 20_000_000  # of a file
 MOST_MENDED = 1_000_000  # characters of one that is not plain JSON
 IN_SET = re.compile(r"\"ideas\"\s*:\s*(?=\[)", re.IGNORECASE)
@@ -153,6 +154,8 @@ def mend(value: Any) -> IdeaSet:
     if not ideas:
         raise BonsaiError(f"it holds no idea that can be tried: {'; '.join(left_out[:3])}")
     ideas, said = distinct(ideas)
+    for key in [key for key in more if plain(key) in AROUND_IDEAS]:  # a file of the set has its own
+        more |= {} if (held := more.pop(key)) is None else {f"{key}{AS_WRITTEN}": held}
     about, templates, wrong = _of_the_set(more)
     return IdeaSet(ideas, [*wrong, *mends, *said], left_out, about, templates, more)
 
@@ -170,10 +173,13 @@ def entries(value: Any, more: dict[str, Any] | None = None) -> list[Any]:
                 (entries(each, more) if isinstance(each, list | dict) else [each])]  # fmt: skip
     if not isinstance(value, dict) or says_what_to_try(value):
         return [value]
-    for key, inner in value.items():
-        if plain(key) in ("ideas", "idea") and isinstance(inner, list | dict):
-            more.update({other: each for other, each in value.items() if other != key})
-            return entries(inner, more)
+    around = {
+        key: each for key, each in value.items()
+        if plain(key) in AROUND_IDEAS and isinstance(each, list | dict)
+    }  # fmt: skip
+    if around:
+        more.update({key: each for key, each in value.items() if key not in around})
+        return [one for each in around.values() for one in entries(each, more)]
     if plain_keys(value) & {"name", "title"}:
         return [value]
     inside = {

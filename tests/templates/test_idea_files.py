@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bonsai.base import BonsaiError
@@ -196,6 +196,9 @@ def test_any_list_of_sane_ideas_survives(told: list[dict[str, Any]]) -> None:
 
 
 @given(st.lists(STRANGE | JSON, max_size=5) | STRANGE | JSON)
+@example([{"Name": "0", "Experiment": "0"}, {"ideas": [], "idea": [None]}])
+@example([{"Name": "0", "Experiment": "0"}, {"ideas": None, "Idea": []}])
+@example({"about": "x", "IDEAS": "prose", "idea": [{"Name": "0", "Experiment": "0"}]})
 @settings(max_examples=300)
 def test_any_value_gives_ideas_or_a_sentence_and_is_mended_once_and_for_all(value: Any) -> None:
     try:
@@ -259,3 +262,13 @@ def test_any_bytes_are_ideas_or_a_sentence(
         assert all(isinstance(each, Idea) for each in read_ideas(path).ideas)
     except BonsaiError as error:
         assert str(error).startswith(f"{path}")
+
+
+def test_ideas_under_both_names_are_all_read_and_prose_there_is_kept() -> None:
+    first, second = ({"Name": name, "Experiment": f"Try {name}."} for name in ("a", "b"))
+    both = idea_files.mend({"ideas": [first], "Idea": [second], "about": "a set"})
+    assert [each.Name for each in both.ideas] == ["a", "b"]
+    assert both.about == "a set"
+    beside = idea_files.mend({"ideas": "see below", "idea": [first]})
+    assert [each.Name for each in beside.ideas] == ["a"]
+    assert beside.more == {"ideas_as_written": "see below"}
