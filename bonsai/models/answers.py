@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from bonsai.models import tool_calls
+
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes
 PERHAPS_BILLED = "x-bonsai-perhaps-billed"  # a header of ours on answers whose reply was lost
 LONGEST_WORDS = 300  # characters of a service's own words that people get to read
@@ -45,7 +47,7 @@ def completion(raw: bytes) -> dict[str, Any]:
 
     Taken are also: an answer in the form of a stream, `content` as a list of parts, the `text` of
     older services. What the model thought is in `reasoning_content`, always there. Tool calls are
-    left out: `finish_reason` tells of them.
+    made whole; where none could be read, `finish_reason` still tells of them.
 
     Raises:
         NoReply: the body is an error, or holds no reply.
@@ -74,8 +76,9 @@ def completion(raw: bytes) -> dict[str, Any]:
         filter(None, (_plain(message.get(key)) for key in ("reasoning_content", "reasoning"))),
         thought or parts(message.get("reasoning_details") or "")[0],
     )
+    calls = tool_calls.plain(message.get("tool_calls"), message.get("function_call"))
     if not content and (message.get("tool_calls") or message.get("function_call")):
-        finish = "tool_calls"
+        finish = finish if finish == "length" else "tool_calls"
     return {
         **body,
         "id": _plain(body.get("id")) or "unnamed",
@@ -88,6 +91,7 @@ def completion(raw: bytes) -> dict[str, Any]:
                 "finish_reason": _plain(finish) or "stop",
                 "message": {
                     "role": "assistant", "content": content, "reasoning_content": thought,
+                    **({"tool_calls": calls} if calls else {}),
                 },
             }
         ],
@@ -125,7 +129,8 @@ def _joined(text: str) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     said: list[str] = []
     thought: list[str] = []
-    finish, called, ended = None, False, False
+    called = tool_calls.Pieces()
+    finish, ended = None, False
     for line in text.split("\n"):  # and at no other sign: replies hold them all
         name, _, value = line.partition(":")
         value = value.strip()
@@ -151,12 +156,12 @@ def _joined(text: str) -> dict[str, Any]:
             said.append(content)
             thought += [reasoning, *(_plain(delta.get(key)) for key in ("reasoning_content",
                                                                         "reasoning"))]  # fmt: skip
-            called = called or bool(delta.get("tool_calls") or delta.get("function_call"))
+            called.add(delta.get("tool_calls"), delta.get("function_call"))
             finish = choice.get("finish_reason") or finish
     if not ended and finish is None:
         raise NoReply("the answer breaks off before its end", billed=True)
     message = {"content": "".join(said), "reasoning_content": "".join(thought)}
-    choice = {"message": message | {"tool_calls": called}, "finish_reason": finish}
+    choice = {"message": message | {"tool_calls": called.whole()}, "finish_reason": finish}
     return {**whole, "choices": [choice]}
 
 
@@ -214,10 +219,17 @@ class Lack:
 
 
 def why_empty(
-    finish_reason: str, thought: str, tokens_out: int, *, tool_called: bool = False
+    finish_reason: str,
+    thought: str,
+    tokens_out: int,
+    *,
+    tool_called: bool = False,
+    tools: bool = False,
 ) -> Lack:
-    """Why a reply without text is empty, as far as the service tells."""
+    """Why a reply without text is empty, as far as the service tells; `tools`: some were there."""
     if tool_called or finish_reason in ("tool_calls", "function_call", "tool_use"):
+        if tools:
+            return Lack("tool", "The model called a tool in a form that cannot be read.")
         return Lack("tool", "The model called a tool, and there are none; its reply was empty.")
     if finish_reason in ("content_filter", "safety", "recitation", "prohibited_content"):
         return Lack("filter", "The service's content filter withheld the reply.")

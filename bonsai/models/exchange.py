@@ -12,6 +12,7 @@ from bonsai.models.answers import Lack
 GLANCE_SECONDS = 0.2
 # Tokens in a reply that nobody finds short; the limit where a model's own is unknown.
 LONG_REPLY = 8192
+MODEL_NAME = "bonsai"  # what agents call the model, whichever answers
 
 
 class Refusal(Exception):
@@ -56,12 +57,28 @@ class NobodyWaits(Exception):
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """What a model wants done by one of the tools that the agent offered.
+
+    Attributes:
+        id: by which the agent says what came of it.
+        name: of the tool.
+        arguments: JSON text as the model wrote it, which need not be JSON.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
 class Reply:
     """One reply of the model.
 
     Attributes:
         text: what it said; its thinking is in it, between tags, until the gateway has recorded it.
         lack: why it is empty; None if it is not, or nobody knows.
+        tool_calls: what the agent's tools are to do before the model goes on.
     """
 
     text: str
@@ -70,6 +87,7 @@ class Reply:
     tokens_out: int = 0
     cost_usd: float | None = 0.0  # None: nobody knows the price
     lack: Lack | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)

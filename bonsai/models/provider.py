@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import math
 import os
 import threading
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
-from bonsai.models import answers, faults, thinking
+from bonsai.models import answers, faults, lazy_litellm, thinking, tool_calls
 from bonsai.models.budget import USEFUL_REPLY, Account, Call
 from bonsai.models.exchange import (
     GLANCE_SECONDS,
@@ -23,12 +23,14 @@ from bonsai.models.exchange import (
     Refusal,
     Reply,
     ServiceDown,
+    ToolCall,
 )
 from bonsai.models.faults import Fault
 
 # Services count by tokenizers of their own, so a prompt may be longer than it is counted here.
 PROMPT_MARGIN = 1.5
-
+TOKENS_OF_A_PICTURE = 1600  # of the largest, as services make them smaller; beside litellm's own
+BYTES_A_TOKEN = 2  # at least, in texts of any language, on average
 
 MOST_TOKENS_TO_THINK = 32_768  # of a reply that is asked for once more; model's limit unknown
 NO_TOOLS = "There are no tools here. Answer in plain text."
@@ -69,7 +71,8 @@ class LiveModel:
         shorter one; one whose reply was empty, once more with what may help.
 
         Args:
-            request: `messages` and sampling settings such as `temperature`, in OpenAI's form.
+            request: `messages`, `tools` and sampling settings such as `temperature`, in the form
+                of chat completions.
             account: What pays. Every attempt is entered before it is made; its cost when it is
                 known, which may be in another thread, and after this function has returned.
             wanted: Whether somebody still waits for the reply; asked several times a second.
@@ -81,7 +84,7 @@ class LiveModel:
             Refusal: No reply came; the text says why.
             NobodyWaits: `wanted` said so.
         """
-        litellm = _litellm()  # here, so that loading it does not count as the model's time
+        litellm = lazy_litellm.load()  # here, so that loading it does not count as the model's time
         waits = list(self.retry_waits if retry else ())
         changed, shortened = False, 0
         while True:
@@ -113,7 +116,7 @@ class LiveModel:
 
     def quote(self, request: Mapping[str, Any]) -> Quote:
         """The most that `request` can take, before it is made."""
-        counted = _litellm().token_counter(model=self.model, messages=request["messages"])
+        counted = _count(self.model, request)
         prompt_tokens = math.ceil(PROMPT_MARGIN * counted)
         prompt_usd, reply_token_usd = _prices(self.model, prompt_tokens)
         limits = (
@@ -182,10 +185,17 @@ class LiveModel:
         tokens_out = getattr(usage, "completion_tokens", None) or 0
         lack = None
         cut = finish_reason == "length"
-        if not (thinking.answer_in(said).text if cut else said).strip():
-            called = bool(getattr(choice.message, "tool_calls", None))
+        called = getattr(choice.message, "tool_calls", None) or []
+        calls = _read_calls(called) if _offers_tools(request) else ()
+        if calls:
+            finish_reason = finish_reason if cut else "tool_calls"
+        elif not (thinking.answer_in(said).text if cut else said).strip():
             lack = answers.why_empty(
-                finish_reason, thought or said.strip(), tokens_out, tool_called=called
+                finish_reason,
+                thought or said.strip(),
+                tokens_out,
+                tool_called=bool(called),
+                tools=_offers_tools(request),
             )
         # A lone surrogate is legal in JSON and in no file.
         text = thinking.with_thinking(thought, said).encode("utf-8", "replace").decode()
@@ -196,6 +206,7 @@ class LiveModel:
             tokens_out=tokens_out,
             cost_usd=_price(litellm, response, self.model),
             lack=lack,
+            tool_calls=calls,
         )
 
     def _better(
@@ -204,7 +215,7 @@ class LiveModel:
         """The request again, changed so that its reply need not be empty; None: nothing helps."""
         if reply.lack is None:
             return None
-        if reply.lack.why == "tool":
+        if reply.lack.why == "tool" and not _offers_tools(request):
             note = {"role": "user", "content": NO_TOOLS}
             return {**request, "messages": [*request["messages"], note]}
         if reply.lack.why != "thought" or reply.finish_reason != "length":
@@ -248,26 +259,42 @@ class LiveModel:
         return Refusal(sentence)
 
 
-@lru_cache(maxsize=1)
-def _litellm() -> Any:
-    """Import litellm, which takes two seconds, and keep it quiet and off the network."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it downloads prices
-    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it reads .env files
-    from bonsai.models.transport import ServiceClient
+def _offers_tools(request: Mapping[str, Any]) -> bool:
+    return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
-    litellm: Any = importlib.import_module("litellm")
-    litellm.suppress_debug_info = True
-    litellm.telemetry = False
-    litellm.disable_hf_tokenizer_download = True
-    certificates = importlib.import_module("litellm.llms.custom_httpx.http_handler")
-    # What litellm asks services of OpenAI's form through; others have clients of their own.
-    litellm.client_session = ServiceClient(verify=certificates.get_ssl_configuration())
-    return litellm
+
+def _read_calls(called: list[Any]) -> tuple[ToolCall, ...]:
+    """The tool calls of a message of litellm's."""
+    calls = tool_calls.plain([call.model_dump() for call in called])
+    return tuple(ToolCall(call["id"], **call["function"]) for call in calls)
+
+
+def _count(model: str, request: Mapping[str, Any]) -> int:
+    """About how many tokens the prompt of a request has, its tools included."""
+    counter = lazy_litellm.load().token_counter
+    tools = json.dumps(request.get("tools") or [], ensure_ascii=False)
+    try:
+        # Else litellm looks at each picture.
+        said = counter(
+            model=model, messages=request["messages"], use_default_image_token_count=True
+        )
+        pictures = sum(map(_pictures, request["messages"]))
+        offered = counter(model=model, text=tools) if request.get("tools") else 0
+        return int(said) + offered + pictures * TOKENS_OF_A_PICTURE
+    except Exception:  # of litellm: about messages that it does not know, which services may take
+        whole = json.dumps(request["messages"], ensure_ascii=False) + tools
+        return len(whole.encode("utf-8", "replace")) // BYTES_A_TOKEN
+
+
+def _pictures(message: Mapping[str, Any]) -> int:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return sum(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
 
 
 def _prices(model: str, prompt_tokens: int) -> tuple[float | None, float | None]:
     """The price of so long a prompt, and of a token of the reply to it, in dollars."""
-    cost = _litellm().cost_per_token
+    cost = lazy_litellm.load().cost_per_token
     try:
         prompt_usd, token_usd = cost(model=model, prompt_tokens=prompt_tokens, completion_tokens=1)
     except Exception:  # litellm raises bare Exceptions for models that it does not know
@@ -279,7 +306,7 @@ def _prices(model: str, prompt_tokens: int) -> tuple[float | None, float | None]
 def _longest_reply(model: str) -> int | None:
     """The model's limit, in tokens; None where litellm does not know it."""
     try:
-        info = _litellm().get_model_info(model)
+        info = lazy_litellm.load().get_model_info(model)
     except Exception:  # as above
         return None
     limit = info.get("max_output_tokens") or info.get("max_tokens")

@@ -18,7 +18,7 @@ import pytest
 
 from bonsai.base.errors import BonsaiError
 from bonsai.models import cassette
-from bonsai.models import gateway as gateways
+from bonsai.models import endpoint
 from bonsai.models.gateway import Gateway, LiveModel, Session
 from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Step
 
@@ -245,7 +245,7 @@ def test_an_agent_that_hung_up_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_client_that_drips_its_request_is_hung_up_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(gateways, "REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr(endpoint, "REQUEST_SECONDS", 0.6)
     with conversation(tmp_path) as (_, gateway, _):
         address = urlsplit(gateway.url)
         with socket.create_connection((address.hostname, address.port)) as client:
@@ -267,7 +267,7 @@ def test_a_client_that_drips_its_request_is_hung_up_on(
 def test_a_client_that_sips_its_reply_holds_no_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateways, "REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr(endpoint, "REQUEST_SECONDS", 0.6)
     before = threading.active_count()
     with conversation(tmp_path, Says("x" * 12_000_000)) as (_, _, session):
         parts = urlsplit(session.base_url)

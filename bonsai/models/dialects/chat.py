@@ -1,0 +1,128 @@
+"""Chat completions, OpenAI's older language, which most agents and services speak."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any
+
+from bonsai.models.dialects.conversation import NotUnderstood, objects, picture, text
+from bonsai.models.dialects.dialect import Body, Dialect, openai_fault, arguments_text
+from bonsai.models.exchange import MODEL_NAME, Reply, ToolCall
+
+SETTINGS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
+OF_TOOLS = ("tool_choice", "parallel_tool_calls")
+
+
+def _request(body: Body) -> dict[str, Any]:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise NotUnderstood("The request must be an object with a list of messages.")
+    if not all(isinstance(message, dict) and "role" in message for message in messages):
+        raise NotUnderstood("Each message must be an object with a role.")
+    request: dict[str, Any] = {"messages": [_message(message) for message in messages]}
+    request |= {name: body[name] for name in SETTINGS if body.get(name) is not None}
+    # Tools that are no functions are done by a service, out of the agent's walls.
+    tools = [tool for tool in objects(body.get("tools"), "tools") if _is_function(tool)]
+    if tools:
+        request["tools"] = tools
+        request |= {name: body[name] for name in OF_TOOLS if body.get(name) is not None}
+    return request
+
+
+def _is_function(tool: dict[str, Any]) -> bool:
+    function = tool.get("function")
+    return isinstance(function, dict) and isinstance(function.get("name"), str)
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    content, calls = message.get("content"), message.get("tool_calls")
+    if isinstance(content, list):
+        message = {**message, "content": [_part(part) for part in content]}
+    if calls:
+        called = [_call(call) for call in objects(calls, "tool_calls")]
+        message = {**message, "tool_calls": called}
+    return message
+
+
+def _part(part: object) -> dict[str, Any]:
+    """A part of a message, nothing in which would have to be fetched."""
+    if isinstance(part, str):
+        return text(part)
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return {name: part[name] for name in ("type", "text", "cache_control") if name in part}
+    if isinstance(part, dict) and part.get("type") == "image_url":
+        url = part.get("image_url")
+        return picture(url.get("url") if isinstance(url, dict) else url)
+    raise NotUnderstood("The parts of a message must be texts and pictures.")
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise NotUnderstood("Each of the tool calls must name a function.")
+    arguments = arguments_text(str(function.get("arguments") or ""))
+    return {
+        "id": str(call.get("id") or ""),
+        "type": "function",
+        "function": {"name": function["name"], "arguments": arguments},
+    }
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": MODEL_NAME,
+    }
+
+
+def _usage(reply: Reply) -> dict[str, int]:
+    return {
+        "prompt_tokens": reply.tokens_in,
+        "completion_tokens": reply.tokens_out,
+        "total_tokens": reply.tokens_in + reply.tokens_out,
+    }
+
+
+def _calls(calls: tuple[ToolCall, ...], *, numbered: bool = False) -> dict[str, Any]:
+    """The part of a message that holds tool calls; nothing where there are none."""
+    called = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+            **({"index": index} if numbered else {}),
+        }
+        for index, call in enumerate(calls)
+    ]
+    return {"tool_calls": called} if called else {}
+
+
+def _answer(reply: Reply, body: Body) -> dict[str, Any]:
+    content = reply.text or (None if reply.tool_calls else "")
+    message = {"role": "assistant", "content": content, **_calls(reply.tool_calls)}
+    choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
+    return {**_head("chat.completion"), "choices": [choice], "usage": _usage(reply)}
+
+
+def _events(reply: Reply, body: Body) -> str:
+    head = _head("chat.completion.chunk")
+    said = {
+        "role": "assistant",
+        "content": reply.text,
+        **_calls(reply.tool_calls, numbered=True),
+    }
+    events: list[dict[str, Any]] = [
+        {**head, "choices": [{"index": 0, "delta": said, "finish_reason": None}]},
+        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason}]},
+    ]
+    options = body.get("stream_options")
+    if isinstance(options, dict) and options.get("include_usage"):
+        events.append({**head, "choices": [], "usage": _usage(reply)})
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+
+
+CHAT = Dialect(_request, _answer, _events, openai_fault)
