@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bonsai.base import BonsaiError, write_atomically
 from bonsai.evaluation import verdict
@@ -29,6 +32,11 @@ class Assignment(BaseModel):
     called: str | None = None  # its name, where that is not the folder's
     ideas: list[Idea]
     reported: Reported | None = None  # what stands in for a score.py, where there is none
+
+    @property
+    def name(self) -> str:
+        """What people call the template, and its folder among the results."""
+        return self.called or Path(self.template).name
 
 
 ProposerName = Literal["tpe", "random", "model", "cross", "chain"]
@@ -57,7 +65,9 @@ class Settings(BaseModel):
     api_base: str | None = None
     context_tokens: Annotated[int, Field(ge=1)] | None = None  # the model's window; None: unknown
     wait_for_model: Annotated[float, Field(ge=0)] = WAIT_SECONDS  # while its service is away
-    agent: Literal["aider", "rewrite"] = "aider"
+    agents: Annotated[list[str], Field(min_length=1)] = ["aider"]  # several share the ideas
+    agent_unconfined: bool = False  # whether one that runs commands may do so without walls
+    keep_session: bool = False  # whether one that can goes on with its session within an idea
     edit_format: Literal["diff", "whole"] = "diff"
     max_runs: Annotated[int, Field(ge=1)] = 5
     max_tries: Annotated[int, Field(ge=1)] = MAX_TRIES
@@ -79,6 +89,42 @@ class Settings(BaseModel):
     agent_seconds: float = 600.0  # the deadline of one reply
     track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
     search: SearchSettings | None = None  # None: an idea is a chain of edits
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_agent(cls, value: Any) -> Any:
+        """Older versions knew a single agent, and called it so."""
+        if isinstance(value, dict) and "agent" in value and "agents" not in value:
+            value = {**value, "agents": [value["agent"]]}
+            del value["agent"]
+        return value
+
+    def agent_of(self, template: str, idea: str) -> str:
+        """Who edits for an idea, as `agents` has it: drawn once, and the same after a resume."""
+        return self._shares[template, idea]
+
+    @cached_property
+    def _shares(self) -> dict[tuple[str, str], str]:
+        """The ideas shared out among the agents at random, in blocks (permuted-block design).
+
+        Each block of a template's ideas, in their order, has every agent once. So each agent gets
+        as many of a template as any other, or one less or more. In a last block that is too short
+        for all, those come first that have had the fewest so far: the same holds of the sweep.
+        """
+        draw = random.Random(f"agents {self.first_fresh_seed}")
+        had: Counter[str] = Counter()
+        shares: dict[tuple[str, str], str] = {}
+        for item in self.assignments:
+            for first in range(0, len(item.ideas), len(self.agents)):
+                block = item.ideas[first : first + len(self.agents)]
+                order = draw.sample(self.agents, len(self.agents))
+                order = sorted(order, key=lambda agent: had[agent])[: len(block)]
+                draw.shuffle(order)
+                had.update(order)
+                shares |= {
+                    (item.name, idea.Name): agent for idea, agent in zip(block, order, strict=True)
+                }
+        return shares
 
     def interim_analyses(self) -> list[int]:
         """After how many fresh seeds an idea is judged, for good or for the time being."""

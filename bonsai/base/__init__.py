@@ -17,7 +17,7 @@ from bonsai.base.files import (
 from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
 from bonsai.base.loose_json import MOST_CHARACTERS, Piece, find_json
 from bonsai.base.markdown import Block, Fence, fence, lines_of, says, split
-from bonsai.base.text import listing
+from bonsai.base.text import listing, storable
 from bonsai.base.text_form import TextFile, decode, plain_text
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "plain_text",
     "says",
     "split",
+    "storable",
     "tells_of_full_disk",
     "untrusted",
     "write_atomically",

@@ -19,6 +19,7 @@ from pydantic_core import from_json
 
 from bonsai.base.errors import BonsaiError
 from bonsai.base.files import FULL, DiskFull
+from bonsai.base.text import storable
 
 END = "end"  # the last step of an idea: after it there is nothing left to do
 
@@ -82,15 +83,20 @@ class Ledger:
     def append(self, **fields: Any) -> Entry:
         """Write one entry and have it on the disk before returning.
 
-        Times never go back, also when the machine's clock does.
+        Times never go back, also when the machine's clock does. Text that cannot be encoded, as in
+        the names that an agent gave its files, is written with escapes.
 
         Raises:
             DiskFull: there is no room for it; the ledger is as it was.
         """
         with self._lock:
             self._latest = max(self._latest, time.time())
-            entry = Entry(time=self._latest, **fields)
-            line = entry.model_dump_json() + "\n"
+            try:
+                entry = Entry(time=self._latest, **fields)
+                line = entry.model_dump_json() + "\n"
+            except ValueError:  # of pydantic: a text that is no Unicode
+                entry = Entry(time=self._latest, **storable(fields))
+                line = entry.model_dump_json() + "\n"
             self._cut_torn_line()
             try:
                 with self.path.open("ab") as file:

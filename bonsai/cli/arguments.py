@@ -259,6 +259,55 @@ def parse_machines(
     }  # fmt: skip
 
 
+def parse_agents(texts: list[str]) -> list[str]:
+    """`aider,opencode` and `command:'PROGRAM …'`, each once; aider where nothing was typed.
+
+    A command may hold commas: it ends with the quote that it begins with, else where the name of
+    another agent follows.
+
+    Raises:
+        BonsaiError: an agent has no name, or a command names no program.
+    """
+    from bonsai.models import agents
+
+    found = []
+    for text in texts:
+        pieces = text.split(",")
+        while pieces:
+            if pieces[0].strip().startswith(agents.COMMAND):
+                found.append(agents.COMMAND + _take_command(pieces))
+            else:
+                found.append(pieces.pop(0).strip())
+            if found[-1] in ("", agents.COMMAND):
+                raise BonsaiError(
+                    f"--agent {text}: write it as NAME, NAME,NAME or {agents.COMMAND}'PROGRAM …'"
+                )
+    return list(dict.fromkeys(found)) or ["aider"]
+
+
+def _take_command(pieces: list[str]) -> str:
+    """Take the command at the head of a list off it."""
+    from bonsai.models import agents
+
+    def joined(count: int) -> str:
+        return ",".join(pieces[:count]).strip().removeprefix(agents.COMMAND).strip()
+
+    ends = range(1, len(pieces) + 1)
+    for end in ends:
+        command = joined(end)
+        if command[:1] in ("'", '"') and command.find(command[0], 1) == len(command) - 1:
+            del pieces[:end]
+            return command[1:-1].strip()
+    names = [piece.strip() for piece in pieces]
+    others = (
+        n for n in ends[:-1] if names[n] in agents.NAMES or names[n].startswith(agents.COMMAND)
+    )
+    end = next(others, len(pieces))
+    command = joined(end)
+    del pieces[:end]
+    return command
+
+
 def parse_seeds(text: str | None) -> list[int] | None:
     """`0,1,2` and `0-4`; None where nothing was typed.
 

@@ -68,13 +68,6 @@ def for_people(command: Command) -> Command:
     return cast(Command, wrapped)
 
 
-class AgentName(str, Enum):
-    """Who edits the files."""
-
-    aider = "aider"
-    rewrite = "rewrite"
-
-
 class EditFormatName(str, Enum):
     """How a model writes its edits."""
 
@@ -157,7 +150,32 @@ ContextTokens = Annotated[
 ]
 Hours = Annotated[float | None, typer.Option(min=0.0, help="Hours until nothing new is begun.")]
 ApiBase = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible service.")]
-Agent = Annotated[AgentName, typer.Option(help="Who edits: aider, or whole-file rewrite.")]
+Agents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agent",
+        metavar="NAME[,NAME]",
+        help="Who edits: aider (the default), rewrite, opencode, codex, claude, mini-swe-agent, "
+        "gptme, or command:'PROGRAM …' with {prompt_file}, {files}, {workspace}. Several share the "
+        "ideas out at random.",
+    ),
+]
+AgentUnconfined = Annotated[
+    bool,
+    typer.Option(
+        "--agent-unconfined",
+        help="Let an agent that runs commands do so without walls, where there are none.",
+    ),
+]
+KeepSession = Annotated[
+    bool,
+    typer.Option(
+        "--keep-session", help="Let an agent that can go on with its session, within an idea."
+    ),
+]
+AgentSeconds = Annotated[
+    float, typer.Option(min=1.0, help="After these an agent is stopped, for each message.")
+]
 EditFormat = Annotated[EditFormatName, typer.Option(help="How aider's model writes edits.")]
 Threads = Annotated[
     int | None,

@@ -12,8 +12,9 @@ from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
     Address,
-    Agent,
-    AgentName,
+    Agents,
+    AgentSeconds,
+    AgentUnconfined,
     AllowNetwork,
     ApiBase,
     ContextTokens,
@@ -25,6 +26,7 @@ from bonsai.cli.common import (
     Executor,
     ExecutorName,
     GpusPerRun,
+    KeepSession,
     Limit,
     Metric,
     Out,
@@ -87,7 +89,10 @@ def search(
     api_base: ApiBase = None,
     context_tokens: ContextTokens = None,
     wait_for_model: WaitForModel = None,
-    agent: Agent = AgentName.aider,
+    agent: Agents = None,
+    agent_unconfined: AgentUnconfined = False,
+    keep_session: KeepSession = False,
+    agent_seconds: AgentSeconds = 600.0,
     edit_format: EditFormat = EditFormatName.diff,
     control: Annotated[
         bool,
@@ -136,6 +141,7 @@ def search(
     from bonsai.execution import cores
     from bonsai.models import WAIT_SECONDS, Budget
     from bonsai.settings import Assignment, SearchSettings, Settings
+    from bonsai.sweep import editors
     from bonsai.templates import Idea, find_templates
 
     names = [each.value for each in proposer or []] or (["model", "tpe"] if model else ["tpe"])
@@ -149,6 +155,16 @@ def search(
         raise BonsaiError(
             "--api-base is given without --model; name the model that the service offers"
         )
+    agents = arguments.parse_agents(agent or [])
+    if agent and model is None:
+        raise BonsaiError("--agent edits by a model; name one with --model")
+    if len(agents) > 1:
+        raise BonsaiError(
+            "--agent: a search has one agent; `bonsai run --search` shares ideas out among several"
+        )
+    editors.demand(
+        agents, sandbox_mode=sandbox.value, unconfined=agent_unconfined, keep_session=keep_session
+    )
     demand_price(model, api_base, budget_usd is not None)
     limits = arguments.parse_limits(limit or [])
     found = arguments.establish(
@@ -191,7 +207,8 @@ def search(
         ],
         model=model, api_base=api_base, context_tokens=context_tokens,
         wait_for_model=WAIT_SECONDS if wait_for_model is None else wait_for_model,
-        agent=agent.value, edit_format=edit_format.value,
+        agents=agents, agent_unconfined=agent_unconfined, keep_session=keep_session,
+        agent_seconds=agent_seconds, edit_format=edit_format.value,
         data=data, seeds=arguments.parse_seeds(seeds),
         **arguments.parse_machines(
             executor.value, workers, threads, gpus_per_run, address, slurm or []

@@ -17,8 +17,9 @@ from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
     Address,
-    Agent,
-    AgentName,
+    Agents,
+    AgentSeconds,
+    AgentUnconfined,
     AllowNetwork,
     ApiBase,
     ContextTokens,
@@ -31,6 +32,7 @@ from bonsai.cli.common import (
     ExecutorName,
     GpusPerRun,
     Hours,
+    KeepSession,
     Limit,
     Metric,
     Out,
@@ -67,7 +69,10 @@ def run(
     api_base: ApiBase = None,
     context_tokens: ContextTokens = None,
     wait_for_model: WaitForModel = None,
-    agent: Agent = AgentName.aider,
+    agent: Agents = None,
+    agent_unconfined: AgentUnconfined = False,
+    keep_session: KeepSession = False,
+    agent_seconds: AgentSeconds = 600.0,
     edit_format: EditFormat = EditFormatName.diff,
     max_runs: Annotated[int, typer.Option(min=1, help="Finished runs per idea.")] = 5,
     max_tries: Annotated[
@@ -123,19 +128,26 @@ def run(
 
       bonsai run --model openai/qwen2.5-coder --api-base http://localhost:8000/v1 --agent rewrite
 
+      bonsai run --model gpt-4o --agent aider,opencode   two agents share the ideas out at random
+
       bonsai run --ideas seed_ideas/evolution.json --model claude-sonnet-4-5
 
       bonsai run --model gpt-4o --executor ray --address head-node:6379
     """
     from bonsai.models import WAIT_SECONDS, Budget
     from bonsai.settings import Assignment, SearchSettings, Settings
+    from bonsai.sweep import editors
     from bonsai.templates import find_templates
 
     if model is None and api_base is not None:
         raise BonsaiError(
             "--api-base is given without --model; name the model that the service offers"
         )
-    if model is None and (agent is not AgentName.aider or edit_format is not EditFormatName.diff):
+    agents = arguments.parse_agents(agent or [])
+    editors.demand(
+        agents, sandbox_mode=sandbox.value, unconfined=agent_unconfined, keep_session=keep_session
+    )
+    if model is None and ("rewrite" in agents or edit_format is not EditFormatName.diff):
         raise BonsaiError("cassettes hold aider's diffs; --agent and --edit-format need --model")
     if search and model is None:
         raise BonsaiError("--search has ideas edited anew; name a model with --model")
@@ -168,7 +180,8 @@ def run(
         ],
         model=model, api_base=api_base, context_tokens=context_tokens,
         wait_for_model=WAIT_SECONDS if wait_for_model is None else wait_for_model,
-        agent=agent.value, edit_format=edit_format.value,
+        agents=agents, agent_unconfined=agent_unconfined, keep_session=keep_session,
+        agent_seconds=agent_seconds, edit_format=edit_format.value,
         max_runs=max_runs, max_tries=max_tries, data=data, seeds=arguments.parse_seeds(seeds),
         **arguments.parse_machines(
             executor.value, workers, threads, gpus_per_run, address, slurm or []
@@ -183,6 +196,7 @@ def run(
         track=list(dict.fromkeys(tracker.value for tracker in track or [])),
         search=SearchSettings(proposers=["model"], runs=search_runs) if search else None,
     )  # fmt: skip
+    editors.demand_playable(settings)
     begin([template for template, _ in chosen], settings, out)
 
 

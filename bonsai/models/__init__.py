@@ -7,6 +7,7 @@ cassette, and pays from the `Books`.
 from bonsai.models import cassette
 from bonsai.models.budget import (
     CALLS,
+    SPENT,
     Account,
     Books,
     Budget,
@@ -22,6 +23,7 @@ from bonsai.models.provider import LiveModel
 
 __all__ = [
     "CALLS",
+    "SPENT",
     "WAIT_SECONDS",
     "Account",
     "Books",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bonsai.evaluation import Word
 from bonsai.report import searches, words
+from bonsai.report.effort import Contrast
 from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 from bonsai.report.summary import TemplateSummary
 from bonsai.templates import SELF_REPORTED
@@ -39,12 +40,22 @@ def of_sweep(report: Report) -> list[Finding]:
         found.append(
             Finding(sentence=sentence, detail=f"{names}: an idea without a result refutes nothing.")
         )
+    found += [
+        Finding(sentence=f"{each.better} did better than {_other(each)} in {each.what}",
+                detail=each.sentence)
+        for each in report.contrasts if each.better
+    ]  # fmt: skip
     if report.failure_kinds:
         count = sum(report.failure_kinds.values())
         kinds = ", ".join(f"{count} × {kind}" for kind, count in report.failure_kinds.items())
         sentence = f"{words.counted(count, 'step')} went wrong"
         found.append(Finding(sentence=sentence, detail=f"{kinds}. Each cost its own try alone."))
     return found
+
+
+def _other(contrast: Contrast) -> str:
+    """Of two agents the one that did not do better."""
+    return contrast.second if contrast.better == contrast.first else contrast.first
 
 
 def _contest(template: TemplateReport) -> list[Finding]:

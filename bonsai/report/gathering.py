@@ -8,7 +8,7 @@ from pathlib import Path
 from bonsai.base import END, Entry, listing
 from bonsai.evaluation import BASELINE_RUN, Verdict, Word, claims
 from bonsai.models import Spending
-from bonsai.report import findings, words
+from bonsai.report import effort, findings, words
 from bonsai.report.searches import contest, read_search
 from bonsai.report.shapes import (
     Failure,
@@ -18,13 +18,14 @@ from bonsai.report.shapes import (
     Report,
     Run,
     SearchReport,
-    Source,
     TemplateReport,
 )
+from bonsai.report.source import Source
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
 from bonsai.settings import SearchSettings
 from bonsai.templates import SELF_REPORTED, Reported
 
+Efforts = dict[tuple[str, str], effort.Effort]  # by template and idea
 MAX_FAILURES = 100  # of more, the last are told one by one, and the rest is counted
 
 
@@ -36,7 +37,8 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         now: seconds since 1970; by default the time.
     """
     search = sweep.settings.search
-    templates = [_template(sweep.results, template, search) for template in sweep.templates]
+    efforts = effort.of_sweep(sweep)
+    templates = [_template(sweep.results, each, search, efforts) for each in sweep.templates]
     steps = [entry for entry in sweep.entries if entry.index >= 0]
     ideas = [idea for template in templates for idea in template.ideas]
     done = sum(idea.state == "done" for idea in ideas)
@@ -58,6 +60,8 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         unpriced=sweep.spending.unpriced,
         failures=_failures(sweep.entries, _names(sweep))[-MAX_FAILURES:],
         failure_kinds=dict(sweep.failures.most_common()),
+        efforts=effort.by_agent(efforts.values()),
+        contrasts=effort.contrasts(list(efforts.values())),
     )
     for template, summary in zip(templates, sweep.templates, strict=True):
         if search is not None:
@@ -97,7 +101,7 @@ def _question(sweep: SweepSummary) -> str:
 
 
 def _template(
-    results: Path, summary: TemplateSummary, search: SearchSettings | None
+    results: Path, summary: TemplateSummary, search: SearchSettings | None, efforts: Efforts
 ) -> TemplateReport:
     name, scorer = summary.template.name, summary.template.scorer
     metrics = {
@@ -131,6 +135,8 @@ def _template(
         report.fresh = _fresh(BASELINE_RUN, confirmed, summary.confirmed, claimed)
         report.fresh.sources += _files(results, f"{name}/confirm", BASELINE_RUN)
     report.ideas = [_idea(results, summary, report, idea, search) for idea in summary.ideas]
+    for told in report.ideas:
+        told.effort = efforts.get((name, told.folder))
     return report
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from bonsai.models import dollars
@@ -43,6 +44,7 @@ def describe(report: Report) -> str:
     for template in report.templates:
         lines += _describe_template(template)
     lines += _describe_budgets(report)
+    lines += _describe_agents(report)
     lines += _describe_failures(report)
     figures = [figure for template in report.templates for figure in template.figures]
     if figures := [*figures, *report.figures]:
@@ -56,7 +58,8 @@ def tabulate(report: Report) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(
         ["template", "idea", "verdict", "difference", "low", "high", "p_holm", "best_run", "runs",
-         "tries_failed", "run_seconds", "tokens", "cost_usd", "folder"]
+         "tries_failed", "run_seconds", "tokens", "cost_usd", "folder", "agent", "agent_seconds",
+         "calls", "edits", "edits_kept"]
     )  # fmt: skip
     for template, idea in report.ideas:
         found = idea.main.verdict.comparison
@@ -64,9 +67,16 @@ def tabulate(report: Report) -> str:
         table.writerow(
             [template.name, idea.name, idea.word, *numbers, idea.main.verdict.p, idea.best_run,
              len(idea.runs), len(idea.failures), round(idea.run_seconds, 1), idea.tokens, idea.usd,
-             idea.folder]
+             idea.folder, *_effort(idea)]
         )  # fmt: skip
     return text.getvalue()
+
+
+def _effort(idea: IdeaReport) -> list[object]:
+    """What an idea's agent took, for the table; empty cells where none was asked."""
+    if (took := idea.effort) is None:
+        return [None] * 5
+    return [took.agent, round(took.seconds, 1), took.calls, took.edits, took.kept]
 
 
 def escape(text: str) -> str:
@@ -198,6 +208,41 @@ def _describe_budgets(report: Report) -> list[str]:
             where = escape(f"{template.name}/{idea.name}")
             lines.append(f"- {where}: {escape(idea.ended_by_budget)}")
     return ["## Budget", "", *lines, ""] if lines else []
+
+
+def _describe_agents(report: Report) -> list[str]:
+    """What each agent cost and was worth, and where two can be told apart."""
+    if not report.efforts:
+        return []
+    lines = [
+        "## What the agents cost and were worth",
+        "",
+        "| agent | ideas | outcomes | edits tried | kept | 95 % interval | agent's time | calls "
+        "| tokens in | out | cost | what went wrong |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in report.efforts:
+        cells = [
+            escape(each.agent), str(each.ideas), _counts(each.outcomes, " "), str(each.edits),
+            str(each.kept), words.share(each.share) if each.share else "–",
+            words.duration(each.seconds), f"{each.calls:,}", f"{each.tokens_in:,}",
+            f"{each.tokens_out:,}", "unknown" if each.usd is None else f"${each.usd:.2f}",
+            _counts(each.failures, " × ") or "–",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {escape(each.sentence)}" for each in report.contrasts)]
+    if report.contrasts:
+        lines += [
+            "",
+            "The ideas were shared out at random. Intervals (Newcombe's for shares, Welch's for "
+            "means) are not corrected for the number of comparisons; those of edits are rather "
+            "too narrow, since edits of one idea are no independent trials.",
+        ]
+    return [*lines, ""]
+
+
+def _counts(counts: Mapping[str, int], between: str) -> str:
+    return escape(", ".join(f"{count}{between}{name}" for name, count in counts.items()))
 
 
 def _describe_failures(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from bonsai.base import Entry
 from bonsai.report import drawing, searches, words
+from bonsai.report.effort import Effort
 from bonsai.report.shapes import IdeaReport, Report, TemplateReport, called
 from bonsai.report.story import Story
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STATIC = ("style.css", "report.js")  # copied as they are
 MAX_SEARCHES = 6  # told on the first page; of more, the others on pages of their own alone
+MAX_EFFORTS = 200  # ideas told one by one with what their agents took
 MAX_METRICS = 60  # rows of a table; of more, the rest is in final_info.json
 
 
@@ -40,6 +42,9 @@ def index(report: Report, name: str, sizes: Mapping[str, tuple[int, int] | None]
         home="",
         forests=forests,
         alts=_alts(report),
+        by_agent=[(each.agent, "", each) for each in report.efforts],
+        by_idea=_by_idea(report)[:MAX_EFFORTS],
+        asked=sum(each.ideas for each in report.efforts),
         claims=sum(
             claim.verdict.comparison is not None
             for _, told in report.ideas
@@ -100,6 +105,11 @@ def idea(
         most_metrics=MAX_METRICS,
         tree=searches.shown(told.search) if told.search else [],
     )
+
+
+def _by_idea(report: Report) -> list[tuple[str, str, Effort]]:
+    """Each idea that an agent was asked about: its name, its page, what it took."""
+    return [(idea.name, idea.page, idea.effort) for _, idea in report.ideas if idea.effort]
 
 
 def _alts(report: Report) -> dict[str, str]:
@@ -163,6 +173,7 @@ def _environment() -> Environment:
         "points": words.points,
         "duration": words.duration,
         "size": words.size,
+        "share": words.share,
         "spending": searches.describe_spending,
         "others": searches.describe_others,
         "cost": searches.describe_cost,

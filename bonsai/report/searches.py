@@ -17,8 +17,8 @@ from bonsai.report.shapes import (
     Finalist,
     Gain,
     SearchReport,
-    Source,
 )
+from bonsai.report.source import Source
 from bonsai.report.summary import IdeaSummary, TemplateSummary
 from bonsai.settings import SearchSettings
 

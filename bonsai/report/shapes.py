@@ -13,18 +13,8 @@ from pydantic import BaseModel
 
 import bonsai
 from bonsai.evaluation import Check, Comparison, Verdict, Word
-
-
-class Source(BaseModel):
-    """Where numbers came from.
-
-    Attributes:
-        file: a file in the results folder.
-        line: a line of it, from 1; None: the whole file.
-    """
-
-    file: str
-    line: int | None = None
+from bonsai.report.effort import Contrast, Effort
+from bonsai.report.source import Source
 
 
 class Run(BaseModel):
@@ -281,6 +271,7 @@ class IdeaReport(BaseModel):
         ended_by_budget: which budget ended it.
         sources: its lines in the ledger, first and last.
         search: what came of it, where the idea is a search; else None.
+        effort: what the agent took for it; None where none was asked.
     """
 
     name: str
@@ -304,6 +295,7 @@ class IdeaReport(BaseModel):
     ended_by_budget: str | None = None
     sources: list[Source] = []
     search: SearchReport | None = None
+    effort: Effort | None = None
 
     @property
     def main(self) -> Judged:
@@ -423,6 +415,8 @@ class Report(BaseModel):
     failures: list[Failure]
     failure_kinds: dict[str, int]
     figures: list[str] = []
+    efforts: list[Effort] = []  # of each agent
+    contrasts: list[Contrast] = []  # of every two
     settings: Source = Source(file="sweep.json")
     ledger: Source = Source(file="ledger.jsonl")
 

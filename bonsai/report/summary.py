@@ -24,7 +24,7 @@ from bonsai.evaluation import (
     selection,
     verdict,
 )
-from bonsai.models import CALLS, Spending
+from bonsai.models import CALLS, SPENT, Spending
 from bonsai.settings import Settings
 from bonsai.templates import Claim, Idea, Reported, Template
 
@@ -37,6 +37,7 @@ class IdeaSummary:
         idea: the idea.
         entries: its steps in the ledger.
         spending: what it cost.
+        calls: the ends of its calls of the model, in the ledger.
         runs: the scores of its finished runs, on the agent's seeds, in order.
         best_run: the run that a validation metric chose for the fresh seeds; None before that.
         fresh: by run, the scores on fresh seeds, of all interim analyses together.
@@ -51,6 +52,7 @@ class IdeaSummary:
     entries: list[Entry]
     claims: list[Claim]
     spending: Spending = field(default_factory=Spending)
+    calls: list[Entry] = field(default_factory=list)
     runs: dict[str, Scores] = field(default_factory=dict)
     best_run: str | None = None
     fresh: dict[str, Scores] = field(default_factory=dict)
@@ -239,6 +241,7 @@ def summarise(results: Path) -> SweepSummary:
 def _summarise_idea(template: Template, idea: Idea, entries: list[Entry]) -> IdeaSummary:
     steps = [entry for entry in entries if entry.step not in CALLS]
     summary = IdeaSummary(idea, steps, [primary_claim(template)], Spending.of(entries))
+    summary.calls = [entry for entry in entries if entry.step == SPENT]
     for entry in steps:
         if entry.step == "claims" and "claims" in entry.data:
             summary.claims = [Claim.model_validate(claim) for claim in entry.data["claims"]]

@@ -51,6 +51,11 @@ def interval(low: float, high: float, digits: int) -> str:
     return f"{signed(low, digits)} to {signed(high, digits)}"
 
 
+def share(ends: tuple[float, float]) -> str:
+    """Both ends of an interval of a proportion."""
+    return f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
+
+
 def digits_of(comparisons: Iterable[Comparison]) -> int:
     """How many digits after the point say all that the intervals' widths leave to be said."""
     widths = sorted(

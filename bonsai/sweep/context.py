@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Context:
             if it failed there. The first who asks has it run, the others wait.
         prompts: the messages to the agent.
         gateway: where the agent's model is.
-        agent: who edits.
+        agents: who edits, by the name that the settings have.
         folder: `results/<template>`.
         machine: what programs run on.
         ideas: how many ideas the sweep has in all.
@@ -41,7 +41,11 @@ class Context:
     fresh_baseline: Callable[[int], Scores | None]
     prompts: prompts.Prompts
     gateway: Gateway
-    agent: Agent
+    agents: Mapping[str, Agent]
     folder: Path
     machine: Machine
     ideas: int
+
+    def agent_for(self, idea: str) -> Agent:
+        """Who edits for the idea of that name."""
+        return self.agents[self.settings.agent_of(self.template.name, idea)]

@@ -18,9 +18,10 @@ from bonsai.base import END, NO_STEP, BonsaiError, DiskFull, Entry, Ledger, tell
 from bonsai.evaluation import SCORING, Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
-from bonsai.models import Books, Gateway, LiveModel, Outage, ServiceGone, agents
+from bonsai.models import Books, Gateway, LiveModel, Outage, ServiceGone
 from bonsai.report import Refresher, SweepSummary, summarise
 from bonsai.settings import REPORT, Settings
+from bonsai.sweep import editors
 from bonsai.sweep.baseline import Baseline, BaselineLoop
 from bonsai.sweep.context import Context
 from bonsai.sweep.idea_loop import IdeaLoop
@@ -108,7 +109,6 @@ class Sweep:
                 self.observer.say(
                     f"the price of {live.model} is unknown: tokens are counted, not $"
                 )
-        edit_format = self.settings.edit_format if self.settings.agent == "aider" else None
         templates = []
         for template, ideas in self.settings.templates():
             left = [idea for idea in ideas if not self._ended(template, idea.Name)]
@@ -126,7 +126,7 @@ class Sweep:
         ):
             return
         # A sweep that goes on may have nothing left but runs.
-        agent = agents.make_agent(self.settings.agent, edit_format, loads_now=not entries)
+        made = editors.make(self.settings, templates, loads_now=not entries)
         why_no_walls = None
         if self.settings.executor == "local":  # other machines decide for themselves
             why_no_walls = sandbox.choose(self.settings.sandbox)
@@ -170,7 +170,7 @@ class Sweep:
                         template, baseline.scores, baseline.seconds, self.settings.limits
                     ),
                     gateway=gateway,
-                    agent=agent,
+                    agents=made,
                     folder=loop.folder,
                     machine=self.machine,
                     ideas=sum(len(assignment.ideas) for assignment in self.settings.assignments),
