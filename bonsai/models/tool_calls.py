@@ -28,7 +28,8 @@ def plain(calls: object, function_call: object = None) -> list[dict[str, Any]]:
     taken: set[str] = set()
     for call in listed[:MOST_CALLS]:
         function = call.get("function") if isinstance(call, dict) else None
-        name = _text(function.get("name")) if isinstance(function, dict) else ""
+        function = function if isinstance(function, dict) else {}
+        name = _text(function.get("name"))
         if not name or len(name) > LONGEST_NAME:
             continue
         call_id = _text(call.get("id"))
@@ -76,13 +77,15 @@ class Pieces:
     def _begun(self, piece: dict[str, Any], name: str) -> dict[str, Any] | None:
         """The call that a piece goes on with; None: it begins another."""
         number, call_id = piece.get("index"), _text(piece.get("id"))
-        for call, its_number in zip(reversed(self.calls), reversed(self._numbers), strict=True):
+        for call, its_number in list(zip(self.calls, self._numbers, strict=True))[::-1]:
             if call_id and call["id"]:
                 if call["id"] == call_id:
                     return call
             elif number is not None and its_number == number:
                 return call
-        return self.calls[-1] if self.calls and number is None and not call_id + name else None
+        if self.calls and number is None and not call_id and not name:
+            return self.calls[-1]
+        return None
 
     def whole(self) -> list[dict[str, Any]]:
         """The calls as a message that is no stream has them."""

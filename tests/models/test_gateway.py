@@ -17,8 +17,7 @@ import openai
 import pytest
 
 from bonsai.base.errors import BonsaiError
-from bonsai.models import cassette
-from bonsai.models import endpoint
+from bonsai.models import cassette, endpoint
 from bonsai.models.gateway import Gateway, LiveModel, Session
 from tests.fake_model import CUT, HANGS, NO_CHOICES, NOT_JSON, Fails, FakeModel, Says, Step
 

@@ -7,8 +7,8 @@ import secrets
 import time
 from typing import Any
 
-from bonsai.models.dialects.conversation import NotUnderstood, objects, picture, text
-from bonsai.models.dialects.dialect import Body, Dialect, openai_fault, arguments_text
+from bonsai.models.dialects.conversation import NotUnderstood, missing, objects, picture, text
+from bonsai.models.dialects.dialect import Body, Dialect, arguments_text, openai_fault
 from bonsai.models.exchange import MODEL_NAME, Reply, ToolCall
 
 SETTINGS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
@@ -55,7 +55,7 @@ def _part(part: object) -> dict[str, Any]:
     if isinstance(part, dict) and part.get("type") == "image_url":
         url = part.get("image_url")
         return picture(url.get("url") if isinstance(url, dict) else url)
-    raise NotUnderstood("The parts of a message must be texts and pictures.")
+    return missing("part that is no text and no picture")
 
 
 def _call(call: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,6 @@ from typing import Any
 from bonsai.models.dialects.dialect import arguments_text
 
 Part = dict[str, Any]  # of what is said: a text or a picture, in the form of chat completions
-NO_PICTURE = (
-    "The request holds a picture or a file that is not in it: the gateway fetches nothing from "
-    "anywhere. Send it as a data: URL."
-)
 
 
 class NotUnderstood(Exception):
@@ -25,13 +21,17 @@ def text(said: str) -> Part:
 def picture(url: object) -> Part:
     """A part that is a picture.
 
-    Raises:
-        NotUnderstood: it is not in the request. An agent without a network must not have one by
-            way of whoever would fetch it.
+    An agent without a network must not have one by way of whoever fetches pictures for a model, so
+    one that is not in the request is said to be missing.
     """
-    if not isinstance(url, str) or not url.lower().startswith("data:"):
-        raise NotUnderstood(NO_PICTURE)
-    return {"type": "image_url", "image_url": {"url": url}}
+    if isinstance(url, str) and url.lower().startswith("data:"):
+        return {"type": "image_url", "image_url": {"url": url}}
+    return missing("picture that is not in the request")
+
+
+def missing(what: str) -> Part:
+    """A part in place of one that services do not take, or that nobody may fetch."""
+    return text(f"(Here was a {what}, which cannot be shown.)")
 
 
 class Conversation:
@@ -50,19 +50,13 @@ class Conversation:
     def say(self, role: str, parts: list[Part]) -> None:
         """Add what somebody said; `role` is "system", "user" or "assistant"."""
         self._show_pictures()
-        last = self.messages[-1] if self.messages else None
-        if role == "system":
-            if last is not None and (last["role"] != "system" or len(self.messages) > 1):
-                role = "user"
-            elif last is not None:
-                last["content"] = _joined([text(last["content"]), *parts])
-                return
-        if role == "assistant" and last is not None and last["role"] == "assistant":
-            if parts:
-                last["content"] = _joined([*([text(last["content"])] if last["content"] else []),
-                                           *parts])  # fmt: skip
-            return
-        self.messages.append({"role": role, "content": _joined(parts)})
+        last: dict[str, Any] = self.messages[-1] if self.messages else {"role": None}
+        if role == "system" and last["role"] not in (None, "system"):
+            role = "user"
+        if role != "user" and last["role"] == role:
+            last["content"] = _joined([*_parts_of(last["content"]), *parts])
+        else:
+            self.messages.append({"role": role, "content": _joined(parts)})
 
     def call(self, call_id: str, name: str, arguments: str) -> None:
         """Add that the model called a tool; its arguments are JSON text."""
@@ -76,7 +70,9 @@ class Conversation:
 
     def result(self, call_id: str, parts: list[Part]) -> None:
         """Add what came of a call."""
-        said = [part if part["type"] == "text" else text("(shown below)") for part in parts]
+        said = [
+            part if part["type"] == "text" else text("(A picture, shown below.)") for part in parts
+        ]
         self._pictures += [part for part in parts if part["type"] != "text"]
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": _joined(said)})
 
@@ -95,6 +91,10 @@ class Conversation:
         if self._pictures:
             pictures, self._pictures = self._pictures, []
             self.say("user", pictures)
+
+
+def _parts_of(content: str | list[Part] | None) -> list[Part]:
+    return content if isinstance(content, list) else [text(content or "")]
 
 
 def _joined(parts: list[Part]) -> str | list[Part]:
