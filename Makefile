@@ -1,12 +1,16 @@
 # make demo   a real sweep with recorded ideas: no key, no network but for the installation
 # make test   the test suite        make test-all   what is slow by nature, to be run after it
+# make agents the coding agents that some tests start, each in a place of its own under .agents
 # make lint   format, lint, types, versions, imports      make bench   benchmarks
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+AGENTS := .agents
+NPM    := opencode-ai@1.18.33 @openai/codex@0.169.0 @anthropic-ai/claude-code@2.1.197
+PYPI   := mini-swe-agent==2.4.6 gptme==0.35.1
 
-.PHONY: demo test test-all lint bench format clean
+.PHONY: demo test test-all agents lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 \
@@ -18,6 +22,22 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Nothing of them is a package of this project; a change of a version above installs all anew.
+agents: $(AGENTS)/.ready
+$(AGENTS)/.ready: Makefile
+	echo '$(NPM) $(PYPI)' | cmp --silent - $@ || $(MAKE) --no-print-directory agents-anew
+	touch $@
+
+.PHONY: agents-anew
+agents-anew:
+	rm -rf $(AGENTS)
+	npm install --prefix $(AGENTS)/npm --no-audit --no-fund --loglevel=error $(NPM)
+	set -e; for package in $(PYPI); do \
+		$(PYTHON) -m venv $(AGENTS)/$${package%%==*}; \
+		$(AGENTS)/$${package%%==*}/bin/python -m pip install --quiet $$package; \
+	done
+	echo '$(NPM) $(PYPI)' > $(AGENTS)/.ready
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
