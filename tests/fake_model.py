@@ -16,12 +16,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Says:
-    """A reply."""
+    """A reply; `calls` are the names of tools with the arguments that they are called with."""
 
     text: str
     finish_reason: str = "stop"
     tokens_in: int = 1000
     tokens_out: int = 100
+    calls: tuple[tuple[str, Any], ...] = ()
+
+
+def calls(*called: tuple[str, Any], text: str = "") -> Says:
+    """A reply that calls tools; their arguments are written as JSON, unless they are a text."""
+    return Says(text, "tool_calls", calls=called)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def completion(says: Says) -> dict[str, Any]:
-    message = {"role": "assistant", "content": says.text}
+    message: dict[str, Any] = {"role": "assistant", "content": says.text}
+    if says.calls:
+        message["tool_calls"] = [
+            {"id": f"call_{number}", "type": "function",
+             "function": {"name": name, "arguments":
+                          given if isinstance(given, str) else json.dumps(given)}}
+            for number, (name, given) in enumerate(says.calls, start=1)
+        ]  # fmt: skip
     return {
         "id": "fake",
         "object": "chat.completion",

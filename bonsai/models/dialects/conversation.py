@@ -6,6 +6,7 @@ from typing import Any
 
 from bonsai.models.dialects.dialect import arguments_text
 
+REMINDER = "<system-reminder>\n{}\n</system-reminder>"  # what the system says later on
 Part = dict[str, Any]  # of what is said: a text or a picture, in the form of chat completions
 
 
@@ -53,6 +54,10 @@ class Conversation:
         last: dict[str, Any] = self.messages[-1] if self.messages else {"role": None}
         if role == "system" and last["role"] not in (None, "system"):
             role = "user"
+            parts = [
+                text(REMINDER.format(part["text"])) if part["type"] == "text" else part
+                for part in parts
+            ]
         if role != "user" and last["role"] == role:
             last["content"] = _joined([*_parts_of(last["content"]), *parts])
         else:
