@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bonsai.base.ledger import Entry, Ledger
+from bonsai.base.ledger import NO_STEP, Entry, Ledger
 from bonsai.evaluation.claims import seal
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
+from bonsai.models.budget import SPENT
 from bonsai.settings import Assignment, Settings
 from bonsai.templates.contract import Claim, Idea
 from tests import sweeps
@@ -44,7 +45,9 @@ def scores(values: Sequence[float], seeds: Sequence[int]) -> dict[str, Any]:
 class Synthetic:
     """A results folder in the making."""
 
-    def __init__(self, results: Path, ideas: Sequence[Idea], templates: int = 1) -> None:
+    def __init__(
+        self, results: Path, ideas: Sequence[Idea], templates: int = 1, **settings: Any
+    ) -> None:
         self.results = results
         self.rng = random.Random(7)
         results.mkdir(parents=True)
@@ -52,7 +55,9 @@ class Synthetic:
         for folder in folders[1:]:
             sweeps.copy_of_toy(folder.parent).rename(folder)
         assignments = [Assignment(template=str(folder), ideas=list(ideas)) for folder in folders]
-        Settings(assignments=assignments, first_fresh_seed=1000, max_confirm_seeds=8).save(results)
+        told = {"first_fresh_seed": 1000, "max_confirm_seeds": 8, **settings}
+        self.settings = Settings(assignments=assignments, **told)
+        self.settings.save(results)
         self._lines: list[str] = []
         self._time = 1_795_000_000.0
         self._indexes: dict[tuple[str, str], int] = {}
@@ -67,6 +72,46 @@ class Synthetic:
             **{"message": f"{step} went well", "seconds": 1.0, **fields},
         )  # fmt: skip
         self._lines.append(entry.model_dump_json() + "\n")
+
+    def call(
+        self, idea: str, tokens_in: int, tokens_out: int, usd: float | None, template: str = "toy"
+    ) -> None:
+        """The end of a call of the model."""
+        data = {"call": str(len(self._lines)), "tokens": tokens_in + tokens_out, "usd": usd}
+        entry = Entry(
+            time=self._time, template=template, idea=idea, step=SPENT, index=NO_STEP,
+            data={**data, "tokens_in": tokens_in, "tokens_out": tokens_out},
+        )  # fmt: skip
+        self._lines.append(entry.model_dump_json() + "\n")
+
+    def tries(
+        self, name: str, agent: str | None, fates: str, seconds: float, template: str = "toy"
+    ) -> None:
+        """Edits of an agent, one after the other, in an idea that begins with its plan.
+
+        Of each the fate is a letter: `k`ept, `u`nusable reply, `s`moke run fails, `r`un fails,
+        `o`ver before it was run, `f`inished, and `?` for one whose run is under way.
+        """
+        by = {} if agent is None else {"agent": agent, "agent_seconds": seconds}
+        self.step(template, name, "plan", data=by, seconds=seconds)
+        for number, fate in enumerate(fates):
+            failed = {"ok": False, "data": {**by, "kind": "unusable reply"}}
+            good = {"data": {**by, "finished": True} if fate == "f" else by}
+            self.step(template, name, "edit", seconds=seconds, **(failed if fate == "u" else good))
+            if fate in "krs":
+                data = {} if fate != "s" else {"kind": "crashed"}
+                self.step(template, name, "smoke", ok=fate != "s", data=data)
+            if fate == "o":
+                self.step(template, name, "smoke", ok=False, data={"over": "budget"})
+            if fate in "kr":
+                found = scores(self.around(80, len(SEEDS)), SEEDS)
+                good = {
+                    "run": f"run_{1 + fates[:number].count('k')}",
+                    "scores": found,
+                    "run_seconds": 2.0,
+                }
+                data = good if fate == "k" else {"kind": "crashed"}
+                self.step(template, name, "run", ok=fate == "k", data=data)
 
     def around(self, mean: float, count: int) -> list[float]:
         return [mean + self.rng.gauss(0, 1) for _ in range(count)]

@@ -22,6 +22,7 @@ from bonsai.execution import sandbox as walls
 from bonsai.kit import data as kit_data
 from bonsai.kit.errors import KitError
 from bonsai.kit.vision import torchvision
+from bonsai.models.agents import programs
 from bonsai.templates import offered
 
 DISTRIBUTION = "bonsai-experiments"
@@ -59,6 +60,7 @@ def examine_environment(model: str | None = None, api_base: str | None = None) -
         *template_packages(),
         *git(),
         *aider(),
+        *coding_agents(),
         *model_key(model, api_base),
         *sandbox(),
         *latex(),
@@ -168,6 +170,24 @@ def aider() -> Iterator[Finding]:
         yield failure("aider is not there; it edits the files", "`pip install aider-chat`")
     else:
         yield ok("aider is there")
+
+
+def coding_agents() -> Iterator[Finding]:
+    """The agents that are programs of others: what is here, and what would install the rest."""
+    why_no_walls = walls.problem()
+    for adapter, path, version in programs():
+        if path is None:
+            mend = f"`{adapter.install.strip('`')}`, for --agent {adapter.name}"
+            yield note(f"the agent {adapter.name} is not here", mend)
+            continue
+        told = f"the agent {adapter.name} is here: {path}, version {version or 'unknown'}"
+        if why_no_walls is None:
+            yield ok(f"{told}; it works within walls")
+        else:
+            yield note(
+                f"{told}; there are no walls for it",
+                "mend bubblewrap, or let it do whatever you may do with --agent-unconfined",
+            )
 
 
 def model_key(model: str | None, api_base: str | None) -> Iterator[Finding]:

@@ -104,8 +104,8 @@ class Amount:
     """Something that each finished idea takes, the less the better."""
 
     what: str
+    unit: str
     of_idea: Callable[[Effort], float]
-    told: Callable[[float], str]
 
 
 PROPORTIONS = (
@@ -115,8 +115,8 @@ PROPORTIONS = (
     ),
 )
 AMOUNTS = (
-    Amount("seconds per idea", lambda each: each.seconds, words.duration),
-    Amount("tokens per idea", lambda each: each.tokens, lambda value: f"{value:,.0f} tokens"),
+    Amount("time per idea", "s", lambda each: each.seconds),
+    Amount("tokens per idea", "tokens", lambda each: each.tokens),
 )
 
 
@@ -270,11 +270,11 @@ def _compare_proportions(about: Proportion, one: Effort, two: Effort) -> Contras
     (good, of), (other, of_other) = about.count(one), about.count(two)
     if not of or not of_other:
         return None
+    ends = intervals.newcombe(good, of, other, of_other)
     return _contrast(
         about.what, one.agent, two.agent,
         (f"{good} of {of} {about.of}", f"{other} of {of_other} {about.of}"),
-        good / of - other / of_other, intervals.newcombe(good, of, other, of_other), more=True,
-        told=lambda value: f"{100 * value:.0f} percentage points",
+        good / of - other / of_other, ends, more=True, unit="percentage points", scale=100,
     )  # fmt: skip
 
 
@@ -282,15 +282,16 @@ def _compare_amounts(
     about: Amount, one: str, two: str, values: Sequence[float], others: Sequence[float]
 ) -> Contrast:
     first, second = mean(values), mean(others)
+    told = tuple(f"{words.number(each)} {about.unit}" for each in (first, second))
     return _contrast(
-        about.what, one, two, (about.told(first), about.told(second)),
-        first - second, intervals.welch(values, others), more=False, told=about.told,
+        about.what, one, two, (told[0], told[1]), first - second, intervals.welch(values, others),
+        more=False, unit=about.unit,
     )  # fmt: skip
 
 
 def _contrast(
     what: str, first: str, second: str, values: tuple[str, str], difference: float,
-    ends: tuple[float, float] | None, *, more: bool, told: Callable[[float], str],
+    ends: tuple[float, float] | None, *, more: bool, unit: str, scale: float = 1,
 ) -> Contrast:  # fmt: skip
     """A difference with its interval, and in words what they say.
 
@@ -302,12 +303,13 @@ def _contrast(
         difference: likewise.
         ends: of its interval; None: there is none.
         more: whether more is better.
-        told: an amount in words.
+        unit: that it is told in.
+        scale: how many of that unit one is.
     """
+    digits = 1 if unit == "s" and abs(difference) < 10 else 0
 
     def signed(value: float) -> str:
-        text = told(abs(value))
-        return f"{'+' if value > 0 else '−'}{text}" if text != told(0.0) else text
+        return words.signed(scale * value, digits)
 
     better = None
     if ends is None:
@@ -322,5 +324,5 @@ def _contrast(
         what=what, first=first, second=second, values=values, difference=difference,
         low=ends[0] if ends else None, high=ends[1] if ends else None, better=better,
         sentence=f"{what.capitalize()}: {first} {values[0]}, {second} {values[1]}; "
-        f"difference {signed(difference)}, {said}.",
+        f"difference {signed(difference)} {unit}, {said}.",
     )  # fmt: skip

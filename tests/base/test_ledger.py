@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bonsai.base import storable
 from bonsai.base.errors import BonsaiError
 from bonsai.base.ledger import Ledger
 from bonsai.sweep.journal import Journal, Result
@@ -33,6 +34,28 @@ def test_what_is_appended_is_read_back(
     last = ledger.read()[-1]
     assert last.message == message
     assert last.data == data
+
+
+Wild = st.text(st.characters(exclude_categories=()))  # halves of characters as well
+
+
+@ANYTHING
+@given(message=Wild, names=st.lists(Wild), name=Wild)
+def test_whatever_an_agent_replied_can_be_recorded(
+    ledger: Ledger, message: str, names: list[str], name: str
+) -> None:
+    made = ledger.append(step="edit", message=message, data={"changed": names, name: (1, name)})
+    read = ledger.read()[-1]
+    assert read.message == made.message == storable(message)
+    assert read.data == storable({"changed": names, name: (1, name)})
+
+
+def test_a_name_that_is_no_utf_8_is_recorded_with_its_escapes(ledger: Ledger) -> None:
+    name = b"caf\xe9.py".decode("utf-8", "surrogateescape")
+    ledger.append(step="edit", message=f"changed {name}", data={"changed": (name,), "good": "é"})
+    [read] = ledger.read()
+    assert read.message == "changed caf\\udce9.py"
+    assert read.data == {"changed": ["caf\\udce9.py"], "good": "é"}
 
 
 @ANYTHING

@@ -680,6 +680,28 @@ def test_tools_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert _said(machine.latex(), "note", "pdflatex, bibtex, chktex not there")
 
 
+def _program(folder: Path, name: str, prints: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\necho {prints}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_coding_agents_are_told_with_versions_and_missing_ones_with_what_installs_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _program(tmp_path, "codex", "codex-cli 4.5.6")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("BONSAI_AGENTS", str(tmp_path))
+    monkeypatch.setattr(machine.walls, "problem", lambda: None)
+    found = list(machine.coding_agents())
+    assert {each.status for each in found} == {"ok", "note"}, "a missing one is no failure"
+    assert _said(found, "ok", "the agent codex is here") and _said(found, "ok", "4.5.6")
+    assert _said(found, "note", "the agent opencode is not here")
+    missing = next(each for each in found if "opencode" in each.what)
+    assert "npm install" in missing.mend and "opencode-ai" in missing.mend
+    monkeypatch.setattr(machine.walls, "problem", lambda: "bubblewrap is not there")
+    assert _said(machine.coding_agents(), "note", "there are no walls for it")
+
+
 def test_a_bubblewrap_that_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
