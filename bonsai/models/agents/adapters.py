@@ -245,6 +245,7 @@ def _gptme(job: Job) -> list[str]:
 def _gptme_variables(job: Job) -> dict[str, str]:
     return {
         "GPTME_DISABLE_PATH_INCLUDE": "1",  # else it adds each file and page that the prompt names
+        "GPTME_FOLD_SYSTEM_MESSAGES": "1",  # else some services have what came of a command first
         "GPTME_TIKTOKEN_TIMEOUT": "0",  # else it downloads tables to count tokens with
         "HOOK_ALLOWLIST": "cwd_changed,markdown_validation",
         "LLM_API_TIMEOUT": str(A_DAY),
