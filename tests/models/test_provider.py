@@ -20,7 +20,7 @@ from bonsai.models import answers, provider, transport
 from bonsai.models.budget import Account, Books, Budget
 from bonsai.models.exchange import Refusal, Reply, ServiceDown
 from bonsai.models.provider import LiveModel
-from tests.fake_model import HANGS, Fails, FakeModel, Says, Sends, Step, completion
+from tests.fake_model import HANGS, Fails, FakeModel, Says, Sends, Step, calls, completion
 
 MODEL = "openai/nobody-knows-me"
 QUESTION = {"messages": [{"role": "user", "content": "What is a bonsai?"}]}
@@ -230,6 +230,95 @@ def test_a_model_that_calls_a_tool_is_told_that_there_are_none() -> None:
         lack = ask().lack
         assert lack is not None
         assert "called a tool" in lack.sentence
+
+
+# ------------------------------------------------------------------------------------------ tools
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "edit",
+        "description": "Edits a file.",
+        "parameters": {"type": "object", "properties": {"path": {"type": "string"}}},
+    },
+}
+EDIT = ("edit", {"path": "experiment.py"})
+
+
+def _calls_of(reply: Reply) -> list[tuple[str, str, Any]]:
+    return [(call.id, call.name, json.loads(call.arguments)) for call in reply.tool_calls]
+
+
+def test_a_model_is_given_the_tools_and_its_calls_come_back() -> None:
+    with service(calls(EDIT)) as (fake, account, ask):
+        reply = ask(tools=[TOOL], tool_choice="auto", parallel_tool_calls=False)
+        assert fake.bodies[0]["tools"] == [TOOL]
+        assert fake.bodies[0]["tool_choice"] == "auto"
+        assert fake.bodies[0]["parallel_tool_calls"] is False
+        assert (reply.text, reply.finish_reason, reply.lack) == ("", "tool_calls", None)
+        assert _calls_of(reply) == [("call_1", *EDIT)]
+        assert len(fake.bodies) == 1
+        assert account.spending.tokens == 1100
+
+
+def test_calls_are_told_by_what_is_in_the_reply_not_by_how_it_ends() -> None:
+    called = {"id": "1", "type": "function", "function": {"name": "edit", "arguments": "{"}}
+    with service(
+        _choice({"content": "Hm.", "tool_calls": [called]}, "stop"),
+        _choice({"content": "", "tool_calls": [called]}, "length"),
+    ) as (_, _, ask):
+        reply = ask(tools=[TOOL])
+        assert (reply.text, reply.finish_reason) == ("Hm.", "tool_calls")
+        assert [call.arguments for call in reply.tool_calls] == ["{"], "verbatim"
+        cut = ask(tools=[TOOL])
+        assert (cut.finish_reason, len(cut.tool_calls), cut.lack) == ("length", 1, None)
+
+
+def test_a_call_that_cannot_be_read_is_lacking() -> None:
+    called = _choice({"content": None, "tool_calls": [{"function": {"name": ""}}]})
+    with service(called) as (fake, _, ask):
+        lack = ask(tools=[TOOL]).lack
+        assert lack is not None
+        assert "in a form that cannot be read" in lack.sentence
+        assert len(fake.bodies) == 1
+
+
+def test_tools_that_may_not_be_called_are_none() -> None:
+    with service(calls(EDIT), Says("Yes.")) as (fake, _, ask):
+        assert ask(tools=[TOOL], tool_choice="none").text == "Yes."
+        assert fake.bodies[1]["messages"][-1]["content"] == provider.NO_TOOLS
+
+
+def test_tools_and_pictures_are_counted() -> None:
+    live = LiveModel(MODEL, api_base="http://127.0.0.1:9/v1", api_key="k")
+    plain = live.quote(QUESTION).prompt_tokens
+    tools = [{**TOOL, "function": {**TOOL["function"], "description": "word " * 1000}}]
+    assert live.quote({**QUESTION, "tools": tools}).prompt_tokens > plain + 1000
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
+    shown = {"messages": [{"role": "user", "content": [picture]}]}
+    assert plain + 1000 < live.quote(shown).prompt_tokens < plain + 5000
+    odd = {"messages": [{"role": "user", "content": [{"type": "odd", "odd": "word " * 1000}]}]}
+    assert live.quote(odd).prompt_tokens > plain + 1000
+
+
+def test_a_service_of_another_form_is_given_tools_too() -> None:
+    """Whatever litellm reaches takes and returns tools as it does with OpenAI's."""
+    block = {"type": "tool_use", "id": "toolu_1", "name": EDIT[0], "input": EDIT[1]}
+    answer = {"id": "1", "type": "message", "role": "assistant", "model": "claude",
+              "content": [{"type": "text", "text": "I edit."}, block], "stop_reason": "tool_use",
+              "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 5}}  # fmt: skip
+    with FakeModel(Sends(answer)).serving() as fake:
+        live = LiveModel(
+            "anthropic/claude-3-5-haiku-20241022",
+            api_base=fake.url.removesuffix("/v1"),
+            api_key="k",
+            retry_waits=(),
+        )
+        reply = _ask(live, Books().account("", ""), tools=[TOOL])
+    assert fake.bodies[0]["tools"][0]["name"] == "edit"
+    assert (reply.text, reply.finish_reason) == ("I edit.", "tool_calls")
+    assert _calls_of(reply) == [("toolu_1", *EDIT)]
 
 
 # ---------------------------------------------------------------------------------------- windows
