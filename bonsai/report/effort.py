@@ -211,10 +211,10 @@ def _agent(settings: Settings, template: str, idea: IdeaSummary, asked: list[Ent
     """Who was asked, as people know it: as the ledger has it, else the settings."""
     given = settings.agent_of(template, idea.idea.Name)
     told = next((str(e.data["agent"]) for e in reversed(asked) if "agent" in e.data), given)
-    if agents.called(told) != agents.called(given):
-        return agents.called(told)
+    if told not in settings.agents and agents.called(told) == agents.called(given):
+        told = given
     shorts = [agents.called(name) for name in settings.agents]
-    return given if shorts.count(agents.called(given)) > 1 else agents.called(given)
+    return told if shorts.count(agents.called(told)) > 1 else agents.called(told)
 
 
 def _edits(entries: Iterable[Entry]) -> tuple[int, int]:

@@ -272,7 +272,8 @@ class TreeLoop:
 
     def _record(self, proposer: Proposer, turn: int, work: Future[Proposal]) -> Result:
         """A proposal as a commit of its own, or why there is none."""
-        about = self.talk.state() if proposer.uses else dict(self._state)
+        # Those that use the conversation come after each other, so what it tells is of this one.
+        about = self.talk.state() | self.talk.effort if proposer.uses else dict(self._state)
         about |= {"by": proposer.name, "turn": turn}
         try:
             made = work.result()
