@@ -108,11 +108,12 @@ class Amount:
     of_idea: Callable[[Effort], float]
 
 
+SUPPORTED = Proportion(
+    "ideas supported", "ideas", lambda each: (each.outcomes.get("supported", 0), each.ended)
+)
 PROPORTIONS = (
     Proportion("edits kept", "edits", lambda each: (each.kept, each.edits)),
-    Proportion(
-        "ideas supported", "ideas", lambda each: (each.outcomes.get("supported", 0), each.ended)
-    ),
+    SUPPORTED,
 )
 AMOUNTS = (
     Amount("time per idea", "s", lambda each: each.seconds),
@@ -166,15 +167,17 @@ def by_agent(efforts: Iterable[Effort]) -> list[Effort]:
     return [_sum(name, parts) for name, parts in theirs.items()]
 
 
-def contrasts(efforts: Sequence[Effort]) -> list[Contrast]:
+def contrasts(efforts: Sequence[Effort], judged: bool = True) -> list[Contrast]:
     """How every two agents differ; empty where there is but one.
 
     Args:
         efforts: of the ideas.
+        judged: whether ideas get a verdict in this sweep.
     """
+    proportions = [each for each in PROPORTIONS if judged or each is not SUPPORTED]
     found: list[Contrast] = []
     for one, two in combinations(by_agent(efforts), 2):
-        found += filter(None, (_compare_proportions(each, one, two) for each in PROPORTIONS))
+        found += filter(None, (_compare_proportions(each, one, two) for each in proportions))
         over = [each for each in efforts if not each.outcomes.get(UNDER_WAY)]
         for amount in AMOUNTS:
             values, others = (
@@ -282,7 +285,8 @@ def _compare_amounts(
     about: Amount, one: str, two: str, values: Sequence[float], others: Sequence[float]
 ) -> Contrast:
     first, second = mean(values), mean(others)
-    told = tuple(f"{words.number(each)} {about.unit}" for each in (first, second))
+    digits = _digits(about.unit, max(first, second))
+    told = tuple(f"{words.fixed(each, digits)} {about.unit}" for each in (first, second))
     return _contrast(
         about.what, one, two, (told[0], told[1]), first - second, intervals.welch(values, others),
         more=False, unit=about.unit,
@@ -306,7 +310,7 @@ def _contrast(
         unit: that it is told in.
         scale: how many of that unit one is.
     """
-    digits = 1 if unit == "s" and abs(difference) < 10 else 0
+    digits = _digits(unit, abs(difference))
 
     def signed(value: float) -> str:
         return words.signed(scale * value, digits)
@@ -326,3 +330,8 @@ def _contrast(
         sentence=f"{what.capitalize()}: {first} {values[0]}, {second} {values[1]}; "
         f"difference {signed(difference)} {unit}, {said}.",
     )  # fmt: skip
+
+
+def _digits(unit: str, value: float) -> int:
+    """Digits after the point: a few seconds have one."""
+    return 1 if unit == "s" and value < 10 else 0

@@ -61,7 +61,9 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
         failures=_failures(sweep.entries, _names(sweep))[-MAX_FAILURES:],
         failure_kinds=dict(sweep.failures.most_common()),
         efforts=effort.by_agent(efforts.values()),
-        contrasts=effort.contrasts(list(efforts.values())),
+        contrasts=effort.contrasts(
+            list(efforts.values()), judged=bool(sweep.settings.interim_analyses())
+        ),
     )
     for template, summary in zip(templates, sweep.templates, strict=True):
         if search is not None:

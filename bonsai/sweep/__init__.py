@@ -3,10 +3,10 @@
 `Sweep` does all of it in a results folder, or goes on with what it finds there.
 """
 
-from bonsai.sweep import prompts
+from bonsai.sweep import editors, prompts
 from bonsai.sweep.baseline import build_baseline
 from bonsai.sweep.observer import Observer
 from bonsai.sweep.prompts import Texts
 from bonsai.sweep.sweep import Sweep
 
-__all__ = ["Observer", "Sweep", "Texts", "build_baseline", "prompts"]
+__all__ = ["Observer", "Sweep", "Texts", "build_baseline", "editors", "prompts"]

@@ -128,16 +128,15 @@ def test_an_edit_is_kept_where_it_led_to_a_finished_run(
     assert (idea.effort.edits, idea.effort.kept) == (edits, kept)
 
 
-def _two_agents(tmp_path: Path, good: str = "kkk", bad: str = "uus") -> reports.Synthetic:
+def _two_agents(tmp_path: Path, **settings: Any) -> reports.Synthetic:
     """Eight ideas, shared out; opencode edits well and slowly, aider badly and fast."""
     names = [f"idea_{number}" for number in range(8)]
-    made = reports.Synthetic(
-        tmp_path / "res", reports.ideas(names), agents=["aider", "opencode"], model="some/model"
-    )
+    told = {"agents": ["aider", "opencode"], "model": "some/model", **settings}
+    made = reports.Synthetic(tmp_path / "res", reports.ideas(names), **told)
     made.baseline()
     for number, name in enumerate(names):
         agent = made.settings.agent_of("toy", name)
-        fates, seconds = (bad, 10.0) if agent == "aider" else (good, 60.0)
+        fates, seconds = ("uus", 10.0) if agent == "aider" else ("kkk", 60.0)
         made.tries(name, agent, fates, seconds + number)
         for _ in range(2):
             made.call(name, 1000 + number, 100, 0.01 if agent == "aider" else None)
@@ -209,6 +208,13 @@ def test_which_agent_did_better_is_said_where_it_is_sure(tmp_path: Path) -> None
     found = [finding.sentence for finding in told.findings]
     assert "opencode did better than aider in edits kept" in found
     assert not any("tokens" in sentence for sentence in found)
+
+
+def test_where_nothing_is_judged_no_agent_is_compared_by_verdicts(tmp_path: Path) -> None:
+    told = _told(_two_agents(tmp_path, confirm_seeds=0, max_confirm_seeds=0))
+    assert [each.what for each in told.contrasts] == [
+        "edits kept", "time per idea", "tokens per idea"
+    ]  # fmt: skip
 
 
 def test_with_one_idea_each_nothing_is_said_of_means(tmp_path: Path) -> None:
