@@ -210,6 +210,8 @@ class Session:
             NobodyWaits: `wanted` said that the agent hung up.
         """
         with self._asking:
+            if not wanted():  # any more: another was answered first
+                raise NobodyWaits
             try:
                 reply = self._answer(request, wanted)
             except NobodyWaits:

@@ -7,43 +7,58 @@ import secrets
 import time
 from typing import Any
 
-from bonsai.models.dialects.conversation import NotUnderstood, missing, objects, picture, text
+from bonsai.models.dialects.conversation import (
+    NotUnderstood,
+    missing,
+    objects,
+    picture,
+    settings,
+    text,
+)
 from bonsai.models.dialects.dialect import Body, Dialect, arguments_text, openai_fault
 from bonsai.models.exchange import MODEL_NAME, Reply, ToolCall
 
 SETTINGS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
 OF_TOOLS = ("tool_choice", "parallel_tool_calls")
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+OF_MESSAGES = ("name", "tool_call_id", "reasoning_content")  # texts beside what is said
 
 
 def _request(body: Body) -> dict[str, Any]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise NotUnderstood("The request must be an object with a list of messages.")
-    if not all(isinstance(message, dict) and "role" in message for message in messages):
-        raise NotUnderstood("Each message must be an object with a role.")
     request: dict[str, Any] = {"messages": [_message(message) for message in messages]}
-    request |= {name: body[name] for name in SETTINGS if body.get(name) is not None}
+    request |= settings(body, {name: name for name in SETTINGS})
     # Tools that are no functions are done by a service, out of the agent's walls.
-    tools = [tool for tool in objects(body.get("tools"), "tools") if _is_function(tool)]
+    tools = [
+        {"type": "function", "function": tool["function"]}
+        for tool in objects(body.get("tools"), "tools")
+        if tool.get("type", "function") == "function" and _is_named(tool.get("function"))
+    ]
     if tools:
         request["tools"] = tools
         request |= {name: body[name] for name in OF_TOOLS if body.get(name) is not None}
     return request
 
 
-def _is_function(tool: dict[str, Any]) -> bool:
-    function = tool.get("function")
+def _is_named(function: object) -> bool:
     return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
-def _message(message: dict[str, Any]) -> dict[str, Any]:
-    content, calls = message.get("content"), message.get("tool_calls")
+def _message(message: object) -> dict[str, Any]:
+    if not isinstance(message, dict) or message.get("role") not in ROLES:
+        raise NotUnderstood("Each message must be an object with a role.")
+    content = message.get("content")
     if isinstance(content, list):
-        message = {**message, "content": [_part(part) for part in content]}
-    if calls:
-        called = [_call(call) for call in objects(calls, "tool_calls")]
-        message = {**message, "tool_calls": called}
-    return message
+        content = [_part(part) for part in content]
+    elif content is not None and not isinstance(content, str):
+        raise NotUnderstood("Each message must say a text, or a list of parts.")
+    read = {"role": message["role"], "content": content}
+    read |= {name: message[name] for name in OF_MESSAGES if isinstance(message.get(name), str)}
+    if calls := objects(message.get("tool_calls"), "tool_calls"):
+        read["tool_calls"] = [_call(call) for call in calls]
+    return read
 
 
 def _part(part: object) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bonsai.models.dialects.dialect import arguments_text
@@ -132,3 +133,27 @@ def objects(value: object, what: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise NotUnderstood(f"The request's {what} must be a list of objects.")
     return value
+
+
+def settings(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of a request that are passed on.
+
+    Args:
+        body: the request.
+        names: of chat completions, by those of the client.
+
+    Raises:
+        NotUnderstood: one is no number, or what the reply is to stop at no text.
+    """
+    given = {names[name]: body[name] for name in names if body.get(name) is not None}
+    for name, value in given.items():
+        if name == "stop":
+            if not all(isinstance(each, str) for each in _listed(value)):
+                raise NotUnderstood("What the reply is to stop at must be a text, or several.")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            raise NotUnderstood(f"The request's {name} must be a number.")
+    return given
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]

@@ -15,6 +15,7 @@ from bonsai.models.dialects.conversation import (
     missing,
     objects,
     picture,
+    settings,
     text,
 )
 from bonsai.models.dialects.dialect import Body, Dialect, arguments_of, stream
@@ -37,7 +38,7 @@ def _request(body: Body) -> dict[str, Any]:
     for message in objects(body.get("messages"), "messages"):
         _add(talk, message)
     request: dict[str, Any] = {"messages": talk.end()}
-    request |= {ours: body[name] for name, ours in SETTINGS.items() if body.get(name) is not None}
+    request |= settings(body, SETTINGS)
     tools = [
         function(tool["name"], tool.get("description"), tool["input_schema"])
         for tool in objects(body.get("tools"), "tools")
@@ -52,10 +53,11 @@ def _choice(choice: object) -> dict[str, Any]:
     if not isinstance(choice, dict):
         return {}
     chosen: dict[str, Any] = {}
-    if choice.get("type") == "tool" and isinstance(choice.get("name"), str):
+    kind = str(choice.get("type"))
+    if kind == "tool" and isinstance(choice.get("name"), str):
         chosen["tool_choice"] = {"type": "function", "function": {"name": choice["name"]}}
-    elif choice.get("type") in CHOICES:
-        chosen["tool_choice"] = CHOICES[choice["type"]]
+    elif kind in CHOICES:
+        chosen["tool_choice"] = CHOICES[kind]
     if choice.get("disable_parallel_tool_use"):
         chosen["parallel_tool_calls"] = False
     return chosen

@@ -22,6 +22,7 @@ from bonsai.models.dialects.conversation import (
     missing,
     objects,
     picture,
+    settings,
     text,
 )
 from bonsai.models.dialects.dialect import Body, Dialect, arguments_of, openai_fault, stream
@@ -74,7 +75,7 @@ def _request(body: Body) -> dict[str, Any]:
     for item in objects(asked, "input"):
         _add(talk, item)
     request: dict[str, Any] = {"messages": talk.end()}
-    request |= {ours: body[name] for name, ours in SETTINGS.items() if body.get(name) is not None}
+    request |= settings(body, SETTINGS)
     if tools := _tools(body):
         request["tools"] = [tool.told for tool in tools.values()]
         if (choice := _choice(body.get("tool_choice"))) is not None:
