@@ -9,6 +9,7 @@ import pytest
 from bonsai.base import BonsaiError
 from bonsai.execution import sandbox
 from bonsai.models import cassette
+from bonsai.report import gather, summarise
 from bonsai.settings import Assignment, Settings
 from bonsai.sweep import editors
 from bonsai.templates import Template
@@ -120,3 +121,48 @@ def test_an_agent_that_a_resume_does_not_find_is_refused_before_anything_begins(
     monkeypatch.setattr(sandbox, "problem", lambda: "bubblewrap is not there")
     with pytest.raises(BonsaiError, match="bubblewrap is not there"):
         editors.make(settings, settings.templates(), loads_now=False)
+
+
+# ------------------------------------------------------------------------- two agents in one sweep
+
+AGENT = """
+import json, os, sys, urllib.request
+
+request = urllib.request.Request(
+    os.environ["OPENAI_BASE_URL"] + "/chat/completions",
+    json.dumps({"messages": [{"role": "user", "content": open(sys.argv[1]).read()}]}).encode(),
+    {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"},
+)
+urllib.request.urlopen(request).read()
+for name in sys.argv[2:]:
+    text = open(name).read()
+    open(name, "w").write(text.replace("images: int = 60", "images: int = 600") + "\\n# seen\\n")
+"""
+
+
+def test_a_sweep_with_two_agents_is_shared_out_and_compared(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(AGENT)
+    own = f"command:python {tmp_path / 'own.py'} {{prompt_file}} {{files}}"
+    done = sweeps.run(
+        *("run", str(sweeps.TOY), "--ideas", "more_images,changes_nothing", "--out", "res"),
+        *("--max-runs", "1", "--confirm-seeds", "0", "--agent", f"aider,{own}"),
+        *("--agent-seconds", "77"),
+        *([] if HAS_WALLS else ["--agent-unconfined"]),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    settings = Settings.load(tmp_path / "res")
+    assert settings.agents == ["aider", own]
+    assert settings.agent_seconds == 77
+    asked: dict[str, set[str]] = {}
+    for entry in sweeps.entries(tmp_path / "res"):
+        if "agent" in entry.data:
+            asked.setdefault(entry.idea, set()).add(entry.data["agent"])
+    assert asked == {
+        idea: {settings.agent_of("toy", idea)} for idea in ("more_images", "changes_nothing")
+    }
+    told = gather(summarise(tmp_path / "res"))
+    assert {each.agent: each.ideas for each in told.efforts} == {"aider": 1, "command": 1}
+    assert [each.edits for each in told.efforts if each.agent == "command"] == [1]
+    assert {each.what for each in told.contrasts} == {"edits kept", "time per idea"}
+    assert all("the difference says nothing" in each.sentence for each in told.contrasts)

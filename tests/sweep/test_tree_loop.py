@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bonsai.base import NO_STEP, Entry
-from bonsai.report import summarise
+from bonsai.report import gather, summarise
 from bonsai.search import Node
 from bonsai.settings import Assignment, SearchSettings, Settings
 from bonsai.sweep.edit_proposers import second_parent
@@ -192,6 +192,13 @@ def test_a_models_edits_that_help_do_nothing_harm_and_break(tmp_path: Path) -> N
     assert summarise(results).templates[0].ideas[0].word == "supported"
     told = " ".join(str(body["messages"]) for body in model.bodies)
     assert "c0003" in told
+    asked = [entry.data for entry in entries if entry.step == "propose"]
+    assert {each["agent"] for each in asked} == {"aider"}
+    [took] = gather(summarise(results)).efforts
+    assert all(each["agent_seconds"] > 0 for each in asked)
+    assert took.seconds == pytest.approx(sum(each["agent_seconds"] for each in asked))
+    assert took.edits == len(asked)
+    assert took.kept == len(made) - 1, "all that were made but the slip"
 
 
 def _search_by(model: FakeModel, results: Path, *proposers: str, **search: object) -> list[Entry]:
