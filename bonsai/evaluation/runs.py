@@ -181,12 +181,7 @@ def run_experiment(
     out.mkdir(parents=True)
     limits = template.limits(len(seeds), machine.limits)
     judged = judged_on(template, data, published=published)
-    try:
-        given = template.scorer.prepare(judged, smoke, seeds) if template.scorer.prepare else None
-    except KitError as error:
-        raise RunFailed("data not at hand", f"the data cannot be prepared: {error}") from error
-    if given is not None:
-        np.savez(out / PREPARED, **given)
+    if _lay_prepared(template, judged, smoke, seeds, out):
         given_mb = (out / PREPARED).stat().st_size / 1e6  # lies where the run writes
         limits = limits.model_copy(update={"disk_mb": limits.disk_mb + given_mb})
     inside = out.relative_to(folder).as_posix()
@@ -236,6 +231,33 @@ def run_experiment(
         scores, done.seconds, done.where, done.memory_gb, done.cpu_seconds,
         checksums if isinstance(checksums, dict) else {}, str(device),
     )  # fmt: skip
+
+
+def lay_smoke_data(template: Template, data: str, folder: Path) -> None:
+    """Lay beside an experiment what its `--smoke` is given by the runner, for its default seeds.
+
+    So that somebody who may not see the test part of the data can try it.
+
+    Raises:
+        RunFailed: the data cannot be prepared.
+    """
+    if not isinstance(template.scorer, Reported):
+        seeds = template.scorer.seeds
+        _lay_prepared(template, judged_on(template, data), True, seeds, folder)
+
+
+def _lay_prepared(
+    template: Template, judged: str, smoke: bool, seeds: Sequence[int], folder: Path
+) -> bool:
+    """Write the data that the template's `score.py` prepares into a folder, if it does."""
+    try:
+        given = template.scorer.prepare(judged, smoke, seeds) if template.scorer.prepare else None
+    except KitError as error:
+        raise RunFailed("data not at hand", f"the data cannot be prepared: {error}") from error
+    if given is None:
+        return False
+    np.savez(folder / PREPARED, **given)
+    return True
 
 
 def _run_program(

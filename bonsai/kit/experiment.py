@@ -25,6 +25,7 @@ from bonsai.kit.outcome import Outcome
 from bonsai.kit.scoring import Scorer, load_scorer, summarise
 
 PREPARED = "prepared.npz"  # what the runner lays into `--out_dir`; see `scoring.load_scorer`
+SMOKE_ONLY = "BONSAI_SMOKE_ONLY"  # set for who may try an experiment, and leaves runs to the runner
 Train = Callable[[Any, Any, list[int]], Sequence[Outcome]]
 
 
@@ -127,7 +128,8 @@ def _prepared(scorer: Scorer, arguments: argparse.Namespace) -> list[Mapping[str
         return []
     if not os.environ.get(data.SCORED_BY_RUNNER):
         return [scorer.prepare(arguments.data, arguments.smoke, arguments.seeds)]
-    with np.load(Path(arguments.out_dir) / PREPARED, allow_pickle=False) as file:
+    folder = Path() if os.environ.get(SMOKE_ONLY) else Path(arguments.out_dir)
+    with np.load(folder / PREPARED, allow_pickle=False) as file:
         return [{name: file[name] for name in file.files}]
 
 
@@ -185,7 +187,10 @@ def _parse(scorer: Scorer, argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--device", choices=compute.DEVICES, default="auto", help="where to compute")
     add("--data", choices=scorer.datasets, default=dataset, help="data set")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if os.environ.get(SMOKE_ONLY) and not arguments.smoke:
+        raise KitError("full runs are made by the runner; try the experiment with --smoke")
+    return arguments
 
 
 def parse_seeds(text: str) -> list[int]:

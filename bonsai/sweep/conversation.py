@@ -13,8 +13,10 @@ from pathlib import Path
 from bonsai.base import Entry
 from bonsai.execution import Snapshot, out_of_scope
 from bonsai.models import Session, cassette
+from bonsai.models.agents import runs_commands
 from bonsai.sweep.context import Context
 from bonsai.sweep.journal import Result
+from bonsai.sweep.surroundings import surroundings
 from bonsai.sweep.workspace import Workspace
 from bonsai.templates import Idea
 
@@ -35,7 +37,9 @@ class Conversation:
         self.idea = idea
         self.folder = folder
         self.workspace = workspace
+        self.agent = context.settings.agent_of(context.template.name, idea.Name)
         self.account = context.gateway.books.account(context.template.name, idea.Name)
+        self.effort: dict[str, object] = {}  # who was asked last, and how long that took
         self._session: Session | None = None
         self._commit = ""  # the workspace's latest
         self._exchanges_before = 0  # of the sweep that is being resumed
@@ -70,18 +74,22 @@ class Conversation:
         exchanges = session.exchanges
         before = Snapshot.of(self.workspace.folder)
         present = [name for name in files if (self.workspace.folder / name).is_file()]
-        reply = self.context.agent.edit(
-            self.workspace.folder, message, present, session, self.context.settings.agent_seconds
-        )
+        around = surroundings(self.context, self.folder) if runs_commands(self.agent) else None
+        reply = self.context.agent_for(self.idea.Name).edit(
+            self.workspace.folder, message, present, session, self.context.settings.agent_seconds,
+            around,
+        )  # fmt: skip
         if (down := session.down) is not None:
             # Nobody's try: what an earlier reply of this message did is undone, and done again.
             self.workspace.restore(self._commit)
             session.rewind(exchanges)
             raise down
-        offences = out_of_scope(before, files)
+        offences = [*out_of_scope(before, files), *reply.strayed]
         changed = before.changed()
         commit = self.workspace.commit(f"{step}: {', '.join(changed) or 'nothing changed'}")
         data = self.state(commit) | {"reply": reply.text, "changed": changed}
+        self.effort = {"agent": self.agent, "agent_seconds": round(reply.seconds, 3)}
+        data |= self.effort
         if session.over:
             why = session.refusal or "the model has no more replies"
             return Result(False, why, data | {"over": session.over})
@@ -116,6 +124,8 @@ class Conversation:
                 cassette=played,
                 skip=self._exchanges_before,
             )
+            if runs_commands(self.agent):  # only it can do what its model's replies say
+                cassette.write_agent(self.folder / "exchanges", self.agent)
         return self._session
 
     def go_live(self, last: Entry | None, remark: Callable[[str, str], None]) -> None:

@@ -27,7 +27,13 @@ import bonsai
 from bonsai import execution
 from bonsai.base import BonsaiError
 from bonsai.execution import Watch, processes
-from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, observe
+from bonsai.models.agents.protocol import (
+    AgentReply,
+    AgentStopped,
+    Attempt,
+    Surroundings,
+    observe,
+)
 from bonsai.templates import Limits
 
 if TYPE_CHECKING:
@@ -75,6 +81,7 @@ class AiderAgent:
         files: Sequence[str],
         session: Session,
         deadline_seconds: float,
+        surroundings: Surroundings | None = None,
     ) -> AgentReply:
         """See `Agent.edit`."""
         job: Job = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bonsai.base import BonsaiError, TextFile, decode, listing, says, write_atomically
+from bonsai.templates import Limits
 
 if TYPE_CHECKING:
     from bonsai.models.gateway import Session
@@ -25,6 +27,36 @@ class AgentReply:
     seconds: float
     detail: str = ""  # what the model needs to mend the problem, beyond the sentence
     edited: tuple[str, ...] = ()  # the files whose contents changed, problem or not
+    strayed: tuple[str, ...] = ()  # files that were there and that it changed in vain
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an agent that runs commands finds around it.
+
+    Attributes:
+        folder: of its own, beside the exchanges: what it printed, and its session if that is kept.
+        walls: whether it works within walls; else a person has said that it may do without.
+        limits: what it may take.
+        cancel: when set, it is killed.
+        threads: CPU threads that it may compute with.
+        data: the data set that `experiment.py --smoke` reads, if the kit has it.
+        own_data: whether the experiment reads data of its own from the cache, beside the kit's.
+        reads: what else it may read.
+        lay: puts into its copy of the workspace what a smoke run is given by the runner.
+        continues: whether it goes on with the session of its last message.
+    """
+
+    folder: Path
+    walls: bool
+    limits: Limits
+    cancel: threading.Event
+    threads: int = 1
+    data: str | None = None
+    own_data: bool = False
+    reads: tuple[Path, ...] = ()
+    lay: Callable[[Path], None] = lambda copy: None
+    continues: bool = False
 
 
 class Agent(Protocol):
@@ -41,10 +73,11 @@ class Agent(Protocol):
         files: Sequence[str],
         session: Session,
         deadline_seconds: float,
+        surroundings: Surroundings | None = None,
     ) -> AgentReply:
         """Show the model a message and files, and apply the edits that it replies with.
 
-        Nothing is remembered from one call to the next, so the message must say everything.
+        Nothing need be remembered from one call to the next, so the message must say everything.
 
         Args:
             workspace: The folder of the idea.
@@ -53,6 +86,7 @@ class Agent(Protocol):
                 ones may be created. With none, only the text of the reply is wanted.
             session: Where the model is asked.
             deadline_seconds: The agent is stopped after this long.
+            surroundings: For an agent that runs commands; others need none.
         """
 
 
@@ -62,6 +96,7 @@ class Attempt(NamedTuple):
     text: str
     problem: str | None = None
     detail: str = ""
+    strayed: tuple[str, ...] = ()
 
 
 class AgentStopped(Exception):
@@ -81,8 +116,9 @@ def observe(
     def reply(text: str, problem: str | None, detail: str = "") -> AgentReply:
         now = _contents(workspace, files)
         edited = tuple(name for name in files if now[name] != before[name])
-        return AgentReply(text, problem, time.monotonic() - started, detail, edited)
+        return AgentReply(text, problem, time.monotonic() - started, detail, edited, tuple(strayed))
 
+    strayed: tuple[str, ...] = ()
     before = _contents(workspace, files)
     strays = [name for name in files if not _stays_inside(workspace, name)]
     if strays:
@@ -90,7 +126,7 @@ def observe(
     shown = _show(workspace, before)
     stopped = False
     try:
-        text, problem, detail = attempt()
+        text, problem, detail, strayed = attempt()
     except AgentStopped as error:
         stopped, text, problem, detail = True, "", str(error), ""
     finally:
@@ -101,7 +137,7 @@ def observe(
     if session.lack:
         return reply(text, session.lack)
     result = reply(text, problem, detail)
-    if problem or result.edited or not files or says(text, FINISHED):
+    if problem or result.edited or strayed or not files or says(text, FINISHED):
         return result
     if not text.strip():
         return reply(text, "The model's reply was empty.")

@@ -11,7 +11,13 @@ import openai
 
 from bonsai.base import listing, write_atomically
 from bonsai.models.agents import replies
-from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, observe
+from bonsai.models.agents.protocol import (
+    AgentReply,
+    AgentStopped,
+    Attempt,
+    Surroundings,
+    observe,
+)
 
 if TYPE_CHECKING:
     from bonsai.models.gateway import Session
@@ -42,6 +48,7 @@ class RewriteAgent:
         files: Sequence[str],
         session: Session,
         deadline_seconds: float,
+        surroundings: Surroundings | None = None,
     ) -> AgentReply:
         """See `Agent.edit`."""
         return observe(
