@@ -13,10 +13,10 @@ def listing(names: Sequence[str], last: str = "and") -> str:
 
 
 def storable(value: Any) -> Any:
-    """A value with every text in it encodable, so that it can be stored as JSON.
+    r"""A value with every text in it encodable, so that it can be stored as JSON.
 
     Names of files that are no UTF-8, and halves of characters, become what Python's escapes of them
-    are: `"\\udcff"`.
+    are: `"\udcff"`.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,7 +13,7 @@ from pathlib import Path
 from bonsai.base import Entry
 from bonsai.execution import Snapshot, out_of_scope
 from bonsai.models import Session, cassette
-from bonsai.models.agents import runs_commands
+from bonsai.models.agents import called, runs_commands
 from bonsai.sweep.context import Context
 from bonsai.sweep.journal import Result
 from bonsai.sweep.surroundings import surroundings
@@ -125,7 +125,7 @@ class Conversation:
                 skip=self._exchanges_before,
             )
             if runs_commands(self.agent):  # only it can do what its model's replies say
-                cassette.write_agent(self.folder / "exchanges", self.agent)
+                cassette.write_agent(self.folder / "exchanges", called(self.agent))
         return self._session
 
     def go_live(self, last: Entry | None, remark: Callable[[str, str], None]) -> None:
