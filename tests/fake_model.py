@@ -72,6 +72,7 @@ class FakeModel:
         self.script = list(script)
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.called = 0  # tools, so far
         self.hung_up = threading.Event()
         self.url = ""
 
@@ -111,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         if callable(step):
             step = step(body)
         if isinstance(step, Says):
-            self._send(200, json.dumps(completion(step)))
+            self._send(200, json.dumps(completion(step, fake.called)))
+            fake.called += len(step.calls)
         elif isinstance(step, Fails):
             error = {"error": {"message": step.message, "type": "fault", "code": None}}
             self._send(step.status, json.dumps(error), step.headers)
@@ -151,14 +153,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def completion(says: Says) -> dict[str, Any]:
+def completion(says: Says, called: int = 0) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": says.text}
     if says.calls:
         message["tool_calls"] = [
             {"id": f"call_{number}", "type": "function",
              "function": {"name": name, "arguments":
                           given if isinstance(given, str) else json.dumps(given)}}
-            for number, (name, given) in enumerate(says.calls, start=1)
+            for number, (name, given) in enumerate(says.calls, start=called + 1)
         ]  # fmt: skip
     return {
         "id": "fake",

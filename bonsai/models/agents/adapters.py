@@ -219,6 +219,7 @@ def _mini_variables(job: Job) -> dict[str, str]:
         "MSWEA_GLOBAL_CONFIG_DIR": str(job.home / ".config" / "mini-swe-agent"),
         "MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT": "1",  # the gateway does the retrying
         "MSWEA_SILENT_STARTUP": "1",
+        "TYPER_STANDARD_TRACEBACK": "1",  # else it takes seconds to tell that it was refused
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else litellm downloads prices
         "LITELLM_MODE": "PRODUCTION",  # else litellm reads .env files
     }
