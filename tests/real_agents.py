@@ -258,7 +258,8 @@ def killed_and_resumed(agent: str, home: Path) -> None:
         keeps = ["--keep-session"] if ADAPTERS[agent].keeps_session else []
         started = sweeps.start(
             *("run", str(BRISK), "--ideas", "higher", "--out", "results", "--agent", agent),
-            *("--model", "openai/anything", "--api-base", model.url, "--confirm-seeds", "0", *keeps),
+            *("--model", "openai/anything", "--api-base", model.url),
+            *("--confirm-seeds", "0", *keeps),
             cwd=home, OPENAI_API_KEY=KEY,
         )  # fmt: skip
         runner.append(started)
