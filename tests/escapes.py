@@ -240,6 +240,9 @@ def outlive(targets: dict[str, Any]) -> str:
     """Whether it does is seen from outside, by its name."""
     if os.fork() == 0:
         os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):  # else who reads what it prints would wait for it
+            os.dup2(nowhere, stream)
         if os.fork() == 0:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)

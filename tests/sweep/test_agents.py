@@ -32,7 +32,7 @@ NO_VERDICT = ("--confirm-seeds", "0", "--max-runs", "1")
 def agent_of_the_docs(folder: Path) -> str:
     """Save it as they say, and return what they have `--agent` be."""
     text = DOCS.read_text()
-    code = re.search(r"This is a whole one, `my_agent.py`:\n\n```python\n(.*?)```", text, re.DOTALL)
+    code = re.search(r"```python\n(# my_agent.py\n.*?)```", text, re.DOTALL)
     command = re.search(r'--agent "(command:python my_agent.py[^"]*)"', text)
     assert code and command
     (folder / "my_agent.py").write_text(code[1])
