@@ -59,6 +59,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fine_pruning_speed.py
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/hostile.py
 	$(BIN)/python benchmarks/wild.py
 	$(BIN)/python benchmarks/bring_your_own.py

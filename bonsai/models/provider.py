@@ -186,7 +186,7 @@ class LiveModel:
         lack = None
         cut = finish_reason == "length"
         called = getattr(choice.message, "tool_calls", None) or []
-        calls = _read_calls(called) if _offers_tools(request) else ()
+        calls = _read_calls(called, request) if _offers_tools(request) else ()
         if calls:
             finish_reason = finish_reason if cut else "tool_calls"
         elif not (thinking.answer_in(said).text if cut else said).strip():
@@ -263,9 +263,9 @@ def _offers_tools(request: Mapping[str, Any]) -> bool:
     return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
 
-def _read_calls(called: list[Any]) -> tuple[ToolCall, ...]:
+def _read_calls(called: list[Any], request: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     """The tool calls of a message of litellm's."""
-    calls = tool_calls.plain([call.model_dump() for call in called])
+    calls = tool_calls.plain([call.model_dump() for call in called], earlier=request["messages"])
     return tuple(ToolCall(call["id"], **call["function"]) for call in calls)
 
 

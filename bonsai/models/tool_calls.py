@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 MOST_CALLS = 128  # of one reply
 LONGEST_NAME = 256  # characters of a tool's name, and of an id
 
 
-def plain(calls: object, function_call: object = None) -> list[dict[str, Any]]:
+def plain(
+    calls: object, function_call: object = None, earlier: Iterable[Any] = ()
+) -> list[dict[str, Any]]:
     """The calls of a message in OpenAI's form, each with an id of its own.
 
     Args:
         calls: `tool_calls` of the message.
         function_call: the only call, as older services have it.
+        earlier: the messages before it. Services that number calls anew in each reply give ids
+            that these have already, and agents then take one call for the other.
     """
     listed = calls if isinstance(calls, list) else []
     if not listed and isinstance(function_call, dict):
         listed = [{"function": function_call}]
     read: list[dict[str, Any]] = []
-    taken: set[str] = set()
+    taken = _ids(earlier)
     for call in listed[:MOST_CALLS]:
         function = call.get("function") if isinstance(call, dict) else None
         function = function if isinstance(function, dict) else {}
@@ -39,6 +44,13 @@ def plain(calls: object, function_call: object = None) -> list[dict[str, Any]]:
         written = {"name": name, "arguments": _arguments(function.get("arguments"))}
         read.append({"id": call_id, "type": "function", "function": written})
     return read
+
+
+def _ids(messages: Iterable[Any]) -> set[str]:
+    """The ids of all calls in messages of OpenAI's form."""
+    listed = [message.get("tool_calls") for message in messages if isinstance(message, dict)]
+    calls = [call for each in listed if isinstance(each, list) for call in each]
+    return {_text(call.get("id")) for call in calls if isinstance(call, dict)}
 
 
 class Pieces:

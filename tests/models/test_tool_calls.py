@@ -129,3 +129,13 @@ def test_a_stream_of_old_has_one_call() -> None:
     raw = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
     message = completion(raw.encode())["choices"][0]["message"]
     assert _told(message["tool_calls"]) == [("ls", '{"a": 1}')]
+
+
+def test_an_id_that_an_earlier_call_has_is_not_given_again() -> None:
+    """Some services number the calls of each reply anew, and agents match results by these ids."""
+    call = {"id": "call_0", "function": {"name": "ls", "arguments": "{}"}}
+    earlier: list[Any] = [{"role": "user", "tool_calls": None}, {"tool_calls": plain([call])}, 7]
+    [again] = plain([call], earlier=earlier)
+    assert plain([call])[0]["id"] == "call_0"
+    assert again["id"] != "call_0"
+    assert again["function"] == call["function"]
