@@ -36,6 +36,7 @@ from bonsai.models import (  # noqa: E402
 )
 from bonsai.models.agents import AgentReply, Surroundings, make_agent, runs_commands  # noqa: E402
 from bonsai.models.agents.adapters import ADAPTERS  # noqa: E402
+from bonsai.models.agents.command import WORKSPACE  # noqa: E402
 from bonsai.models.agents.whereabouts import find, version  # noqa: E402
 from bonsai.templates import Limits  # noqa: E402
 from tests import coding_agents, escapes  # noqa: E402
@@ -131,7 +132,7 @@ def _edit(rival: Contestant, folder: Path, repeats: int) -> tuple[float, int, in
         place = Path(tempfile.mkdtemp(dir=folder))
         workspace = place / "workspace"
         shutil.copytree(REPOSITORY / "tests" / "toy", workspace)
-        reply, model = _ask(rival, place, workspace, FILES, rival.script(_copy(place)))
+        reply, model = _ask(rival, place, workspace, FILES, rival.script(WORKSPACE))
         assert reply.edited == FILES and not reply.problem, (rival.name, reply)
         waited = sum(
             json.loads(path.read_text())["seconds"]
@@ -155,11 +156,6 @@ def _ask(
         agent = make_agent(rival.name)
         reply = agent.edit(workspace, "Make an edit.", files, session, 300, around)
     return reply, model
-
-
-def _copy(place: Path) -> Path:
-    """Where an agent that runs commands works."""
-    return place / "agent" / "workspace"
 
 
 def _tokens(body: dict[str, object]) -> int:

@@ -56,7 +56,7 @@ def key_in_environment(targets: dict[str, Any]) -> str:
 
 @attempt("the key in files")
 def key_in_files(targets: dict[str, Any]) -> str:
-    places = [targets["home"], os.environ["HOME"], "/tmp"]
+    places = [targets["home"], os.environ["HOME"]]
     return _found((str(path), _read(path)) for place in places for path in _below(place))
 
 

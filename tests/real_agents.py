@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from bonsai.execution import sandbox
 from bonsai.models import Books, Budget, Gateway, LiveModel, Session
 from bonsai.models.agents import AgentReply, Surroundings, make_agent
 from bonsai.models.agents.adapters import ADAPTERS
+from bonsai.models.agents.command import WORKSPACE
 from bonsai.models.agents.whereabouts import find
 from bonsai.templates import Limits
 from tests import sweeps
@@ -106,11 +108,6 @@ class Conversation:
         return self.folder / "workspace"
 
     @property
-    def copy(self) -> Path:
-        """Of the workspace, where the agent works."""
-        return self.folder / "agent" / "workspace"
-
-    @property
     def spying(self) -> list[str]:
         host, port = self.listener.getsockname()
         return ["spy.py", str(self.folder), host, str(port)]
@@ -160,7 +157,7 @@ class RealAgents:
         return conversation.tell(
             runs(agent, spy),
             runs(agent, f"{OUTLIVES}; echo started"),
-            writes(agent, conversation.copy / "experiment.py", "HEIGHT = 2\n"),
+            writes(agent, WORKSPACE / "experiment.py", "HEIGHT = 2\n"),
             ends(agent, "Now it is higher."),
         )
 
@@ -169,8 +166,8 @@ class RealAgents:
     def frozen(cls, agent: str, conversation: Conversation, good: Told) -> Told:
         """In the same session it edits a frozen file beside the one that it may."""
         return conversation.tell(
-            writes(agent, conversation.copy / "score.py", "frozen = False\n"),
-            writes(agent, conversation.copy / "experiment.py", "HEIGHT = 3\n"),
+            writes(agent, WORKSPACE / "score.py", "frozen = False\n"),
+            writes(agent, WORKSPACE / "experiment.py", "HEIGHT = 3\n"),
             ends(agent, "Even higher."),
         )
 
@@ -243,13 +240,12 @@ def killed_and_resumed(agent: str, home: Path) -> None:
         runner[0].wait(30)
         return Fails(500, message="nobody listens")
 
-    copy = home / "results" / "brisk" / "higher" / "agent" / "workspace"
     text = (BRISK / "experiment.py").read_text().replace("HEIGHT = 1 ", "HEIGHT = 300 ")
     plan = [
-        writes(agent, copy / "notes.txt", "# Plan\nHigher is better.\n"),
+        writes(agent, WORKSPACE / "notes.txt", "# Plan\nHigher is better.\n"),
         ends(agent, "This is my plan."),
     ]
-    edit = [writes(agent, copy / "experiment.py", text), ends(agent, "It is higher.")]
+    edit = [writes(agent, WORKSPACE / "experiment.py", text), ends(agent, "It is higher.")]
     model = FakeModel(
         *plan, runs(agent, f"{OUTLIVES}; echo nonsense > experiment.py"), kill,
         *edit, ends(agent, "ALL_COMPLETED"), ends(agent, "ALL_COMPLETED"),
@@ -278,3 +274,54 @@ def killed_and_resumed(agent: str, home: Path) -> None:
     first = json.dumps(model.bodies[asked])  # of the edit that is done again
     assert ("This is my plan." in first) == ADAPTERS[agent].keeps_session
     assert "nonsense" not in first
+
+
+def played_back(agent: str, home: Path) -> None:
+    """Play to an agent what was recorded with it: it does the same again, in another folder."""
+    needs(agent)
+    text = (BRISK / "experiment.py").read_text().replace("HEIGHT = 1 ", "HEIGHT = 300 ")
+    model = FakeModel(
+        writes(agent, WORKSPACE / "notes.txt", "# Plan\nHigher is better.\n"),
+        ends(agent, "This is my plan."),
+        runs(agent, "python experiment.py --smoke --data numbers --seeds 0 --out_dir run_try"),
+        writes(agent, WORKSPACE / "experiment.py", text), ends(agent, "It is higher."),
+        writes(agent, WORKSPACE / "notes.txt", "# Done\n"), ends(agent, "That is all."),
+    )  # fmt: skip
+    asked = (
+        "run",
+        "--ideas",
+        "higher",
+        "--agent",
+        agent,
+        "--confirm-seeds",
+        "0",
+        "--max-runs",
+        "1",
+    )
+    with model.serving():
+        live = ("--model", "openai/anything", "--api-base", model.url)
+        done = sweeps.run(
+            *asked, str(BRISK), "--out", "results", *live, cwd=home, OPENAI_API_KEY=KEY
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "heights:" in json.dumps(model.bodies[3]), "it tried the experiment"
+    copy = Path(shutil.copytree(BRISK, home / "copies" / "brisk"))
+    shutil.rmtree(copy / "cassettes")
+    recorded = home / "results" / "brisk" / "higher" / "exchanges"
+    assert (recorded / "agent.txt").read_text() == f"{agent}\n"
+    shutil.copytree(recorded, copy / "cassettes" / "higher")
+    again = sweeps.run(*asked, str(copy), "--out", "again", cwd=home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    stories = [
+        [
+            (e.step, e.ok, e.message)
+            for e in sweeps.entries(home / name, "higher")
+            if e.step != "run"
+        ]
+        for name in ("results", "again")
+    ]
+    assert stories[0] == stories[1]
+    assert "HEIGHT = 300" in (home / "again/brisk/higher/workspace/experiment.py").read_text()
+    refused = sweeps.run(*asked[:3], str(copy), "--out", "other", cwd=home)  # by aider
+    assert refused.returncode == 2
+    assert f"recorded with {agent}" in refused.stderr

@@ -68,6 +68,8 @@ class Program:
             relative paths is laid there (`links`), and nothing else.
         links: links to be laid in them, by paths from its folder; what they lead to may be read.
         network: whether it may use the network.
+        mounts: folders that it may write, and where it finds them within walls; without walls it
+            finds them where they are.
         passes: names of variables that it is given from this machine's environment, where their
             values stay: they are sent nowhere, and cut out of what it prints.
     """
@@ -90,6 +92,7 @@ class Program:
     nested: int = 0
     links: tuple[tuple[str, Path], ...] = ()
     network: bool = False
+    mounts: Mapping[Path, Path] = field(default_factory=dict)
     passes: tuple[str, ...] = ()
 
     @property
@@ -172,6 +175,7 @@ def run(
     log.parent.mkdir(parents=True, exist_ok=True)
     logs = (log.with_name(log.name + ".out"), log.with_name(log.name + ".err"))
     writable = [program.folder / name for name in program.writes]
+    own = () if program.folder in program.mounts else (program.root,)
     if program.data is not None:
         kit_data.publish(program.data)
     scratch = temporary_folder("run")
@@ -185,8 +189,8 @@ def run(
                 command, folder=program.folder, writable=writable, scratch=scratch,
                 hidden=[program.folder / name for name in program.hides],
                 keep_data=program.keeps_data, labels=program.labels, own_data=program.own_data,
-                reads=(program.root, *program.reads, *(place for _, place in program.links)),
-                network=program.network,
+                reads=(*own, *program.reads, *(place for _, place in program.links)),
+                network=program.network, mounts=program.mounts,
             )  # fmt: skip
         variables = {**environment(program.threads, family.mark, home), **(environment_too or {})}
         variables |= {**program.variables, **passed}
@@ -195,7 +199,7 @@ def run(
             variables["PYTHONPATH"] = os.pathsep.join(path)
         if not program.labels:
             variables[kit_data.SCORED_BY_RUNNER] = "1"
-        watch = Watch(program.limits, [*writable, scratch], logs)
+        watch = Watch(program.limits, [*writable, *program.mounts, scratch], logs)
         with logs[0].open("wb") as out, logs[1].open("wb") as error:
             started = time.monotonic()
             process = family.start(

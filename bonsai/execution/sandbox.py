@@ -13,9 +13,10 @@ import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import bonsai
@@ -98,6 +99,7 @@ def wrap(
     own_data: bool,
     reads: Sequence[Path] = (),
     network: bool = False,
+    mounts: Mapping[Path, Path] = MappingProxyType({}),
 ) -> list[str]:
     """The command that runs `command` within walls.
 
@@ -113,6 +115,8 @@ def wrap(
             sees those, without test labels, and what templates keep.
         reads: what else it may read; what is not there is left out.
         network: whether it may use the network.
+        mounts: folders that it may write, and where it finds them; if its working directory is one
+            of them, it is in that place.
     """
     bwrap = shutil.which("bwrap")
     assert bwrap, "see `problem`"
@@ -153,7 +157,10 @@ def wrap(
             words += ["--tmpfs", str(path)]
         else:
             words += ["--ro-bind", os.devnull, str(path)]
-    words += ["--ro-bind", str(folder), str(folder)]
+    if folder not in mounts:
+        words += ["--ro-bind", str(folder), str(folder)]
+    for path, place in mounts.items():
+        words += ["--bind", str(path), str(place)]
     for path in writable:
         words += ["--bind", str(path), str(path)]
     for path in hidden:
@@ -162,7 +169,7 @@ def wrap(
     # Last: nothing but what is named above can be written, not even the root of the file system.
     for path in (*empty, Path("/dev"), Path("/")):
         words += ["--remount-ro", str(path)]
-    return [*words, "--chdir", str(folder), "--", *command]
+    return [*words, "--chdir", str(mounts.get(folder, folder)), "--", *command]
 
 
 def package_root() -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonsai.base import BonsaiError, listing, write_atomically
+from bonsai.base import BonsaiError, listing
 
 LONGEST_ARGUMENT = 100_000  # bytes; Linux allows 128 KiB
 A_DAY = 86_400  # seconds; the runner ends an agent long before, and a client must not give up
@@ -63,7 +63,7 @@ class Adapter:
         keeps_session: whether it can go on with a session that lies in its home.
         command: its arguments.
         variables: its environment, beside the addresses and the key.
-        lay: writes its configuration into its home.
+        configuration: the files of its configuration, by paths in its home.
         by_input: whether its prompt goes to its standard input.
         reads: files that its command line names.
     """
@@ -74,7 +74,7 @@ class Adapter:
     keeps_session: bool
     command: Callable[[Job], list[str]]
     variables: Callable[[Job], dict[str, str]] = lambda job: {}
-    lay: Callable[[Job], None] = lambda job: None
+    configuration: Callable[[Job], dict[str, str]] = lambda job: {}
     by_input: bool = False
     reads: tuple[Path, ...] = ()
 
@@ -94,7 +94,7 @@ def _told(job: Job) -> str:
 # ------------------------------------------------------------------------------------- opencode
 
 
-def _lay_opencode(job: Job) -> None:
+def _opencode_configuration(job: Job) -> dict[str, str]:
     model = {"name": job.model, "tool_call": True}
     options = {"baseURL": job.openai_url, "apiKey": job.api_key, "timeout": False}
     provider = {
@@ -109,7 +109,7 @@ def _lay_opencode(job: Job) -> None:
         "autoupdate": False, "share": "disabled", "snapshot": False,
         "lsp": False, "formatter": False,
     }  # fmt: skip
-    _write(job.home / ".config" / "opencode" / "opencode.json", json.dumps(config, indent=2))
+    return {".config/opencode/opencode.json": json.dumps(config, indent=2)}
 
 
 def _opencode(job: Job) -> list[str]:
@@ -163,11 +163,11 @@ persistence = "none"
 """
 
 
-def _lay_codex(job: Job) -> None:
+def _codex_configuration(job: Job) -> dict[str, str]:
     config = CODEX.format(
         model=json.dumps(job.model), url=json.dumps(job.openai_url), milliseconds=A_DAY * 1000
     )
-    _write(job.home / ".codex" / "config.toml", config)
+    return {".codex/config.toml": config}
 
 
 def _codex(job: Job) -> list[str]:
@@ -228,10 +228,10 @@ def _mini_variables(job: Job) -> dict[str, str]:
 # ---------------------------------------------------------------------------------------- gptme
 
 
-def _lay_gptme(job: Job) -> None:
+def _gptme_configuration(job: Job) -> dict[str, str]:
     # A conversation with a name has none made up by the model.
     config = f'[chat]\nname = "bonsai"\nworkspace = {json.dumps(str(job.workspace))}\n'
-    _write(job.home / ".local" / "share" / "gptme" / "logs" / "bonsai" / "config.toml", config)
+    return {".local/share/gptme/logs/bonsai/config.toml": config}
 
 
 def _gptme(job: Job) -> list[str]:
@@ -258,11 +258,12 @@ ADAPTERS = {
     for adapter in (
         Adapter(
             "opencode", "opencode", "npm install --global opencode-ai", True,
-            _opencode, _opencode_variables, _lay_opencode, by_input=True,
+            _opencode, _opencode_variables, _opencode_configuration, by_input=True,
         ),
         Adapter(
             "codex", "codex", "npm install --global @openai/codex", True,
-            _codex, lambda job: {"CODEX_HOME": str(job.home / ".codex")}, _lay_codex, by_input=True,
+            _codex, lambda job: {"CODEX_HOME": str(job.home / ".codex")}, _codex_configuration,
+            by_input=True,
         ),
         Adapter(
             "claude", "claude", "npm install --global @anthropic-ai/claude-code", True,
@@ -272,14 +273,12 @@ ADAPTERS = {
             "mini-swe-agent", "mini-swe-agent", "pipx install mini-swe-agent", False,
             _mini, _mini_variables,
         ),
-        Adapter("gptme", "gptme", "pipx install gptme", True, _gptme, _gptme_variables, _lay_gptme),
+        Adapter(
+            "gptme", "gptme", "pipx install gptme", True,
+            _gptme, _gptme_variables, _gptme_configuration,
+        ),
     )
 }  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text)
 
 
 # ----------------------------------------------------------------------------- any other program

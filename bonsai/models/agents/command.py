@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bonsai import execution
 from bonsai.base import BonsaiError, listing, untrusted, write_atomically
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 2_000_000  # of a file that is taken over
 
 PROMPT = "prompt.txt"
-LATE = "the agent was stopped after"
+# Where it finds these within walls, on every machine and for every idea: so the paths in a recorded
+# conversation are right when it is played back, and tell nobody where that was.
+WORKSPACE, HOME = Path("/workspace"), Path("/home/agent")
 FOREWORD = """You work in {workspace}, a copy of an experiment's folder. {may} Whatever else you \
 change is thrown away. `python experiment.py --smoke --out_dir run_try` tries the experiment in \
 seconds, and the folders run_0, run_1, … hold the results so far; longer runs are made for you \
@@ -39,6 +41,14 @@ after you have ended, so start none. There is no network. Nobody answers questio
 asked, say in a sentence or two what you did, and end.
 
 """
+
+
+class _Place(NamedTuple):
+    """Where an agent works, and whether it goes on with the session in its home."""
+
+    copy: Path
+    home: Path
+    continued: bool
 
 
 @dataclass(frozen=True)
@@ -106,10 +116,10 @@ class CommandAgent:
             _copy(workspace, copy)
             around.lay(copy)
             before = Snapshot.of(copy)
-            home, continued = stack.enter_context(self._home(around, session))
-            job = self._job(message, files, session, copy, home, continued)
+            place = _Place(copy, *stack.enter_context(self._home(around, session)))
+            job = self._job(message, files, session, around, place)
             log = around.folder / f"{began:03d}"
-            done = self._run(job, session, deadline_seconds, around, log)
+            done = self._run(job, session, deadline_seconds, around, place, log)
             if done.stopped:
                 raise AgentStopped(
                     f"The agent was stopped after {deadline_seconds:g} seconds."
@@ -132,27 +142,28 @@ class CommandAgent:
         message: str,
         files: Sequence[str],
         session: Session,
-        copy: Path,
-        home: Path,
-        continued: bool,
+        around: Surroundings,
+        place: _Place,
     ) -> Job:
         """Write down what is asked, and lay out the program's own files."""
+        seen, its_home = (WORKSPACE, HOME) if around.walls else (place.copy, place.home)
         may = f"Edit {listing(files)} there, and no other file." if files else "Edit no file there."
-        prompt = FOREWORD.format(workspace=copy, may=may) + message
+        prompt = FOREWORD.format(workspace=seen, may=may) + message
         prompt = prompt.encode("utf-8", "replace").decode()
-        untrusted.remove(home / PROMPT)
-        (home / PROMPT).write_text(prompt, encoding="utf-8")
         job = Job(
-            prompt=prompt, prompt_file=home / PROMPT, files=tuple(files), workspace=copy, home=home,
+            prompt=prompt, prompt_file=its_home / PROMPT, files=tuple(files),
+            workspace=seen, home=its_home,
             openai_url=session.base_url, anthropic_url=session.root_url, api_key=session.api_key,
-            model=session.model, continued=continued,
+            model=session.model, continued=place.continued,
         )  # fmt: skip
-        self.adapter.lay(job)
+        for name, text in {PROMPT: prompt, **self.adapter.configuration(job)}.items():
+            write_atomically(place.home / name, text)
         return job
 
     def _run(
-        self, job: Job, session: Session, seconds: float, around: Surroundings, log: Path
-    ) -> execution.Execution:
+        self, job: Job, session: Session, seconds: float, around: Surroundings, place: _Place,
+        log: Path,
+    ) -> execution.Execution:  # fmt: skip
         door = execution.temporary_folder("agent")
         try:
             way = door / "gateway" if around.walls else None
@@ -161,8 +172,8 @@ class CommandAgent:
                     relay.__file__, str(way or ""), str(session.port),
                     *self.adapter.line(self.path, job),
                 ),
-                folder=job.workspace, seconds=seconds, limits=around.limits,
-                threads=around.threads, walls=around.walls, writes=(".", str(job.home)),
+                folder=place.copy, seconds=seconds, limits=around.limits, threads=around.threads,
+                walls=around.walls, writes=(), mounts={place.copy: WORKSPACE, place.home: HOME},
                 data=around.data, own_data=around.own_data,
                 reads=(*around.reads, *self.adapter.reads, *places(self.path), door),
                 variables=self._variables(job),

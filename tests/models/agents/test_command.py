@@ -170,7 +170,8 @@ def test_of_the_environment_it_gets_what_it_needs(
     assert found["OPENAI_API_KEY"] == found["ANTHROPIC_API_KEY"] == "local"
     assert found["OPENAI_BASE_URL"] == session.base_url
     assert found["ANTHROPIC_BASE_URL"] == session.root_url
-    assert found["HOME"] == str(world.folder / "agent" / "home")
+    own = world.folder / "agent"
+    assert found["HOME"] == ("/home/agent" if walls else str(own / "home"))
     assert "HTTP_PROXY" not in found
 
 
