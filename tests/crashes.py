@@ -147,7 +147,7 @@ class Sweep:
         story = []
         for entry in self.steps():
             fields = entry.model_dump(exclude={"time", "seconds"})
-            for measured in ("run_seconds", "cpu_seconds", "memory_gb", "where"):
+            for measured in ("run_seconds", "agent_seconds", "cpu_seconds", "memory_gb", "where"):
                 fields["data"].pop(measured, None)
             story.append(json.loads(self.plain(json.dumps(fields))))
         return story

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bonsai.models import cassette
+from bonsai.models import Reply, cassette
 from bonsai.models.agents import make_agent
 from bonsai.models.gateway import Gateway
 from bonsai.models.thinking import ENDED_THINKING, ONLY_THINKING, Answer, answer_in, with_thinking
@@ -160,7 +160,7 @@ def _edit(home: Path, name: str, agent: str) -> str | None:
     work.mkdir()
     (work / "experiment.py").write_text(RIDGE)
     (work / "plot.py").write_text("labels = {}\n")
-    cassette.write_reply(tape, 1, (REPLIES / f"{name}.md").read_text(), {})
+    cassette.write_reply(tape, 1, Reply((REPLIES / f"{name}.md").read_text()), {})
     with Gateway(None) as gateway, gateway.session(home / "log", cassette=tape) as session:
         files = ["experiment.py", "plot.py"]
         return make_agent(agent).edit(work, "Change ridge.", files, session, 60.0).problem

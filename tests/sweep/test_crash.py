@@ -16,7 +16,7 @@ from bonsai.base.errors import BonsaiError
 from bonsai.base.files import DiskFull
 from bonsai.base.ledger import Ledger
 from bonsai.execution import execute, processes
-from bonsai.models import cassette
+from bonsai.models import Reply, cassette
 from bonsai.settings import SearchSettings
 from bonsai.sweep.workspace import Workspace
 from bonsai.templates.template import Template
@@ -155,7 +155,7 @@ def test_exchanges_of_a_step_that_is_done_again_are_removed(tmp_path: Path) -> N
     for number in (1, 2, 3):
         cassette.write_request(tmp_path, number, {"messages": []})
     for number in (1, 2):
-        cassette.write_reply(tmp_path, number, "text", {})
+        cassette.write_reply(tmp_path, number, Reply("text"), {})
     (tmp_path / ".002.md.0a1b.tmp").write_text("hal")
     (tmp_path / "README.md").write_text("a person's")
     cassette.cut(tmp_path, 1)
