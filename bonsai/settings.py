@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,30 +101,10 @@ class Settings(BaseModel):
 
     def agent_of(self, template: str, idea: str) -> str:
         """Who edits for an idea, as `agents` has it: drawn once, and the same after a resume."""
-        return self._shares[template, idea]
-
-    @cached_property
-    def _shares(self) -> dict[tuple[str, str], str]:
-        """The ideas shared out among the agents at random, in blocks (permuted-block design).
-
-        Each block of a template's ideas, in their order, has every agent once. So each agent gets
-        as many of a template as any other, or one less or more. In a last block that is too short
-        for all, those come first that have had the fewest so far: the same holds of the sweep.
-        """
-        draw = random.Random(f"agents {self.first_fresh_seed}")
-        had: Counter[str] = Counter()
-        shares: dict[tuple[str, str], str] = {}
-        for item in self.assignments:
-            for first in range(0, len(item.ideas), len(self.agents)):
-                block = item.ideas[first : first + len(self.agents)]
-                order = draw.sample(self.agents, len(self.agents))
-                order = sorted(order, key=lambda agent: had[agent])[: len(block)]
-                draw.shuffle(order)
-                had.update(order)
-                shares |= {
-                    (item.name, idea.Name): agent for idea, agent in zip(block, order, strict=True)
-                }
-        return shares
+        ideas = tuple(
+            (item.name, tuple(each.Name for each in item.ideas)) for item in self.assignments
+        )
+        return _shared_out(tuple(self.agents), ideas, self.first_fresh_seed)[template, idea]
 
     def interim_analyses(self) -> list[int]:
         """After how many fresh seeds an idea is judged, for good or for the time being."""
@@ -177,3 +157,27 @@ class Settings(BaseModel):
                 f"version reads {FORM}); go on with that version, or start a new sweep"
             )
         return contract.check(cls, value, str(path))
+
+
+@lru_cache(maxsize=4)
+def _shared_out(
+    agents: tuple[str, ...], ideas: tuple[tuple[str, tuple[str, ...]], ...], seed: int
+) -> dict[tuple[str, str], str]:
+    """Ideas shared out among agents at random, in blocks (permuted-block design).
+
+    Each block of a template's ideas, in their order, has every agent once. So each agent gets as
+    many of a template as any other, or one less or more. In a last block that is too short for all,
+    those come first that have had the fewest so far: the same holds of the sweep.
+    """
+    draw = random.Random(f"agents {seed}")
+    had: Counter[str] = Counter()
+    shares: dict[tuple[str, str], str] = {}
+    for template, names in ideas:
+        for first in range(0, len(names), len(agents)):
+            block = names[first : first + len(agents)]
+            order = draw.sample(agents, len(agents))
+            order = sorted(order, key=lambda agent: had[agent])[: len(block)]
+            draw.shuffle(order)
+            had.update(order)
+            shares |= {(template, name): agent for name, agent in zip(block, order, strict=True)}
+    return shares

@@ -109,3 +109,10 @@ def test_reading_settings_loads_nothing_heavy() -> None:
     code = f"import sys, bonsai.settings; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_copy_with_other_agents_shares_out_anew() -> None:
+    settings = _settings(["aider", "rewrite"], [4], 1)
+    assert set(chain(*_shares(settings))) == {"aider", "rewrite"}
+    other = settings.model_copy(update={"agents": ["codex", "opencode"]})
+    assert set(chain(*_shares(other))) == {"codex", "opencode"}

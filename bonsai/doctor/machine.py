@@ -177,7 +177,7 @@ def coding_agents() -> Iterator[Finding]:
     why_no_walls = walls.problem()
     for adapter, path, version in programs():
         if path is None:
-            mend = f"`{adapter.install.strip('`')}`, for --agent {adapter.name}"
+            mend = f"`{adapter.install}`, for --agent {adapter.name}"
             yield note(f"the agent {adapter.name} is not here", mend)
             continue
         told = f"the agent {adapter.name} is here: {path}, version {version or 'unknown'}"

@@ -25,6 +25,7 @@ from bonsai.kit.outcome import Outcome
 from bonsai.kit.scoring import Scorer, load_scorer, summarise
 
 PREPARED = "prepared.npz"  # what the runner lays into `--out_dir`; see `scoring.load_scorer`
+DATASET = "BONSAI_DATASET"  # the data set, where `--data` is not given
 SMOKE_ONLY = "BONSAI_SMOKE_ONLY"  # set for who may try an experiment, and leaves runs to the runner
 Train = Callable[[Any, Any, list[int]], Sequence[Outcome]]
 
@@ -167,9 +168,9 @@ def _parse(scorer: Scorer, argv: Sequence[str] | None) -> argparse.Namespace:
     The AI Scientist passes `--out_dir` alone; whoever works through it can choose the rest with the
     environment variables `BONSAI_DATASET` and `BONSAI_SMOKE`.
     """
-    dataset = os.environ.get("BONSAI_DATASET") or scorer.datasets[0]
+    dataset = os.environ.get(DATASET) or scorer.datasets[0]
     if dataset not in scorer.datasets:
-        raise KitError(f"BONSAI_DATASET={dataset}: use one of {', '.join(scorer.datasets)}")
+        raise KitError(f"{DATASET}={dataset}: use one of {', '.join(scorer.datasets)}")
     seeds = ",".join(map(str, scorer.seeds))
     parser = argparse.ArgumentParser(
         description="Run the experiment and write its results to --out_dir.",

@@ -74,7 +74,9 @@ class Conversation:
         exchanges = session.exchanges
         before = Snapshot.of(self.workspace.folder)
         present = [name for name in files if (self.workspace.folder / name).is_file()]
-        around = surroundings(self.context, self.folder) if runs_commands(self.agent) else None
+        around = None
+        if runs_commands(self.agent):
+            around = surroundings(self.context, self.agent, self.folder)
         reply = self.context.agent_for(self.idea.Name).edit(
             self.workspace.folder, message, present, session, self.context.settings.agent_seconds,
             around,

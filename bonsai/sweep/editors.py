@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from bonsai.base import BonsaiError, listing
@@ -11,7 +10,6 @@ from bonsai.models import agents, cassette
 from bonsai.settings import Settings
 from bonsai.templates import Idea, Template
 
-PLAIN = ("aider", "rewrite")  # the model's replies are all that they work with
 MOST_NAMED = 5  # ideas in an error
 
 
@@ -31,16 +29,11 @@ def demand(
     """
     names = list(names)
     for name in names:
-        if name not in agents.NAMES and not name.startswith(agents.COMMAND):
-            raise BonsaiError(f"--agent {name}: there is no such agent; {_meant(name)}")
+        agents.demand_known(name)
         if agents.runs_commands(name):
             agents.make_agent(name)  # says how to install it, if it is not here
-    unruly = [agents.called(name) for name in names if agents.runs_commands(name)]
-    if unruly and not unconfined and (why := no_walls(sandbox_mode)):
-        raise BonsaiError(
-            f"--agent {unruly[0]} runs commands, and there are no walls to keep it in: {why}; "
-            "--agent-unconfined lets it do whatever you may do"
-        )
+    for name in filter(agents.runs_commands, names):
+        has_walls(name, sandbox_mode, unconfined)
     if keep_session and not any(agents.keeps_session(name) for name in names):
         told = listing([agents.called(name) for name in names])
         raise BonsaiError(
@@ -49,9 +42,19 @@ def demand(
         )
 
 
-def no_walls(mode: Mode) -> str | None:
-    """Why an agent would work without walls; None if there are some. It works on this machine."""
-    return "--sandbox off" if mode == "off" else sandbox.problem()
+def has_walls(name: str, mode: Mode, unconfined: bool) -> bool:
+    """Whether an agent that runs commands works within walls; it does so on this machine.
+
+    Raises:
+        BonsaiError: there are none, and nobody has said that it may do without.
+    """
+    why_none = "--sandbox off" if mode == "off" else sandbox.problem()
+    if why_none and not unconfined:
+        raise BonsaiError(
+            f"--agent {agents.called(name)} runs commands, and there are no walls to keep it in: "
+            f"{why_none}; --agent-unconfined lets it do whatever you may do"
+        )
+    return why_none is None
 
 
 def demand_playable(settings: Settings) -> None:
@@ -76,7 +79,7 @@ def demand_playable(settings: Settings) -> None:
                 recorded or not agents.runs_commands(agent)
             ):
                 continue
-            pair = recorded or PLAIN[0], agents.called(agent)
+            pair = recorded or "aider", agents.called(agent)
             strange.setdefault(pair, []).append(f"{template.name}/{idea.called}")
     for (recorded, agent), found in strange.items():
         named = listing([*found[:MOST_NAMED], *["others"] * (len(found) > MOST_NAMED)])
@@ -114,10 +117,3 @@ def make(
         )
         for name in names
     }
-
-
-def _meant(name: str) -> str:
-    """The nearest name of an agent, else all."""
-    if near := difflib.get_close_matches(name.lower(), agents.NAMES, 1, 0.5):
-        return f"did you mean {near[0]}?"
-    return f"there are {listing(agents.NAMES)}, and {agents.COMMAND}'PROGRAM …' for any other"

@@ -24,7 +24,6 @@ KEY = "sk-of-the-user-8910"
 EXPERIMENT = (BRISK / "experiment.py").read_text()
 PLAN = Says(json.dumps({"notes.txt": "## Plan\nHigher is better.\n"}))
 HIGHER = Says(json.dumps({"experiment.py": EXPERIMENT.replace("HEIGHT = 1 ", "HEIGHT = 300 ")}))
-FINISHED = Says("ALL_COMPLETED")  # no JSON: the agent of the docs ends with an error
 WRITE_UP = Says(json.dumps({"notes.txt": "## Done\n"}))
 NO_VERDICT = ("--confirm-seeds", "0", "--max-runs", "1")
 

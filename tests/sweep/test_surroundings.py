@@ -18,7 +18,7 @@ from bonsai.models import Gateway
 from bonsai.models.agents import AgentReply, make_agent
 from bonsai.settings import Settings
 from bonsai.sweep.surroundings import surroundings
-from bonsai.templates import Template
+from bonsai.templates import Reported, Template
 from tests.sweeps import REPOSITORY, TOY
 
 needs_walls = pytest.mark.skipif(bool(sandbox.problem()), reason="no bubblewrap")
@@ -31,15 +31,17 @@ open(sys.argv[1], "w").write(f"{done.returncode}\\n{done.stdout}{done.stderr}")
 """
 
 
-def _around(template: Template, folder: Path, **settings: Any) -> Any:
+def _around(template: Template, folder: Path, data: str = "", **settings: Any) -> Any:
     made = Settings(assignments=[], first_fresh_seed=1, **settings)
     machine = Machine(1, threading.Event())
-    data = template.scorer.datasets[0]
-    context: Any = SimpleNamespace(template=template, settings=made, machine=machine, data=data)
-    return surroundings(context, folder)
+    context: Any = SimpleNamespace(
+        template=template, settings=made, machine=machine,
+        data=data or template.scorer.datasets[0],
+    )  # fmt: skip
+    return surroundings(context, "codex", folder)
 
 
-def _tries(template: Template, folder: Path, *options: str) -> AgentReply:
+def _tries(template: Template, folder: Path, *options: str, data: str = "") -> AgentReply:
     """Have an agent run the experiment of a template; what came of it is in its notes."""
     workspace = folder / "workspace"
     shutil.copytree(template.folder, workspace, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,7 +51,7 @@ def _tries(template: Template, folder: Path, *options: str) -> AgentReply:
     with Gateway(None) as gateway:
         session = gateway.session(folder / "exchanges")
         return make_agent(line).edit(
-            workspace, "Try it.", ["notes.txt"], session, 300, _around(template, folder)
+            workspace, "Try it.", ["notes.txt"], session, 300, _around(template, folder, data)
         )
 
 
@@ -68,6 +70,24 @@ def test_it_can_try_the_experiment_of_every_template(folder: Path, tmp_path: Pat
     assert not reply.problem, reply
     code, *told = _notes(tmp_path)
     assert code == "0", "\n".join(told)
+
+
+@needs_walls
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fashion_mnist", "gene_network_pruning"])
+def test_it_tries_it_on_the_data_of_the_sweep(name: str, tmp_path: Path) -> None:
+    """That which `score.py` prepares, of the second, as well as that which the kit has."""
+    template = Template(REPOSITORY / "templates" / name)
+    _tries(template, tmp_path, "--smoke", "--out_dir", "run_try", data="mini")
+    code, *told = _notes(tmp_path)
+    assert code == "0", "\n".join(told)
+    assert any("mini" in line for line in told), told
+
+
+def test_one_without_a_smoke_run_is_told_of_none(tmp_path: Path) -> None:
+    reported = Reported(directions={"acc": "higher"}, selection="acc", dataset="d")
+    assert not _around(Template(TOY, reported), tmp_path, "d", agent_unconfined=True).can_try
+    assert _around(Template(TOY), tmp_path, agent_unconfined=True).can_try
 
 
 @needs_walls

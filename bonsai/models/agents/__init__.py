@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ __all__ = [
     "AgentReply",
     "Surroundings",
     "called",
+    "demand_known",
     "keeps_session",
     "make_agent",
     "programs",
@@ -55,14 +57,27 @@ def make_agent(name: str, edit_format: str | None = None, *, loads_now: bool = T
         from bonsai.models.agents.rewrite import RewriteAgent
 
         return RewriteAgent()
-    if not (name in NAMES or name.startswith(COMMAND)):
-        raise BonsaiError(
-            f'There is no agent "{name}"; there are {listing(NAMES)}, and "{COMMAND}CMD …" for any '
-            "other program."
-        )
+    demand_known(name)
     from bonsai.models.agents.command import CommandAgent
 
     return CommandAgent.found(_adapter(name))
+
+
+def demand_known(name: str) -> None:
+    """Refuse a name that no agent has.
+
+    Raises:
+        BonsaiError: so it is; the text says which is meant, or which there are.
+    """
+    if name in NAMES or name.startswith(COMMAND):
+        return
+    near = difflib.get_close_matches(name.lower(), NAMES, 1, 0.5)
+    meant = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"there are {listing(NAMES)}, and {COMMAND}'PROGRAM …' for any other"
+    )
+    raise BonsaiError(f"--agent {name}: there is no such agent; {meant}")
 
 
 def _adapter(name: str) -> Adapter:

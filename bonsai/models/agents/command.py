@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bonsai import execution
 from bonsai.base import BonsaiError, listing, untrusted, write_atomically
 from bonsai.execution import Program, Snapshot
-from bonsai.kit.experiment import SMOKE_ONLY
+from bonsai.kit.experiment import DATASET, SMOKE_ONLY
 from bonsai.models.agents import relay
 from bonsai.models.agents.adapters import Adapter, Job
 from bonsai.models.agents.protocol import AgentReply, AgentStopped, Attempt, Surroundings, observe
@@ -29,18 +29,17 @@ if TYPE_CHECKING:
     from bonsai.models.gateway import Session
 
 MOST_BYTES = 2_000_000  # of a file that is taken over
-
 PROMPT = "prompt.txt"
 # Where it finds these within walls, on every machine and for every idea: so the paths in a recorded
 # conversation are right when it is played back, and tell nobody where that was.
 WORKSPACE, HOME = Path("/workspace"), Path("/home/agent")
 FOREWORD = """You work in {workspace}, a copy of an experiment's folder. {may} Whatever else you \
-change is thrown away. `python experiment.py --smoke --out_dir run_try` tries the experiment in \
-seconds, and the folders run_0, run_1, … hold the results so far; longer runs are made for you \
-after you have ended, so start none. There is no network. Nobody answers questions: do what is \
-asked, say in a sentence or two what you did, and end.
+change is thrown away. The folders run_0, run_1, … hold the results so far. {tries}Runs are made \
+for you after you have ended, so start none. Nobody answers questions: do what is asked, say in a \
+sentence or two what you did, and end.
 
 """
+TRIES = "`python experiment.py --smoke --out_dir run_try` tries the experiment in seconds. "
 
 
 class _Place(NamedTuple):
@@ -148,7 +147,8 @@ class CommandAgent:
         """Write down what is asked, and lay out the program's own files."""
         seen, its_home = (WORKSPACE, HOME) if around.walls else (place.copy, place.home)
         may = f"Edit {listing(files)} there, and no other file." if files else "Edit no file there."
-        prompt = FOREWORD.format(workspace=seen, may=may) + message
+        tries = TRIES if around.can_try else ""
+        prompt = FOREWORD.format(workspace=seen, may=may, tries=tries) + message
         prompt = prompt.encode("utf-8", "replace").decode()
         job = Job(
             prompt=prompt, prompt_file=its_home / PROMPT, files=tuple(files),
@@ -176,16 +176,16 @@ class CommandAgent:
                 walls=around.walls, writes=(), mounts={place.copy: WORKSPACE, place.home: HOME},
                 data=around.data, own_data=around.own_data,
                 reads=(*around.reads, *self.adapter.reads, *places(self.path), door),
-                variables=self._variables(job),
+                variables=self._variables(job, around),
             )  # fmt: skip
             with ExitStack() as stack:
                 if way is not None:
-                    stack.enter_context(relay.WayOut(way, session.port))
+                    stack.enter_context(closing(relay.WayOut(way, session.port)))
                 return execution.run(program, log, cancel=around.cancel)
         finally:
             untrusted.remove(door)
 
-    def _variables(self, job: Job) -> dict[str, str]:
+    def _variables(self, job: Job, around: Surroundings) -> dict[str, str]:
         path = [str(Path(sys.executable).parent), str(self.path.parent), os.environ.get("PATH", "")]
         return {
             "PATH": os.pathsep.join(path),
@@ -200,6 +200,7 @@ class CommandAgent:
             "ANTHROPIC_BASE_URL": job.anthropic_url,
             "ANTHROPIC_API_KEY": job.api_key,
             SMOKE_ONLY: "1",
+            **({DATASET: around.data} if around.data else {}),
             **self.adapter.variables(job),
         }
 
@@ -225,7 +226,7 @@ class CommandAgent:
                 for kept in around.folder.glob("session-*"):
                     if kept.name != before.name:
                         untrusted.remove(kept)
-                if session.exchanges > 0 and after != before:
+                if after != before:
                     home.rename(after)
         finally:
             untrusted.remove(home)

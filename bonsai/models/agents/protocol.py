@@ -43,6 +43,7 @@ class Surroundings:
         data: the data set that `experiment.py --smoke` reads, if the kit has it.
         own_data: whether the experiment reads data of its own from the cache, beside the kit's.
         reads: what else it may read.
+        can_try: whether the experiment has a `--smoke` by which it can be tried.
         lay: puts into its copy of the workspace what a smoke run is given by the runner.
         continues: whether it goes on with the session of its last message.
     """
@@ -55,6 +56,7 @@ class Surroundings:
     data: str | None = None
     own_data: bool = False
     reads: tuple[Path, ...] = ()
+    can_try: bool = True
     lay: Callable[[Path], None] = lambda copy: None
     continues: bool = False
 

@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 MOST_CONNECTIONS = 64  # at a time; each takes two threads of the runner
 PIECE = 65536  # bytes
@@ -39,15 +38,8 @@ class WayOut:
         self._listener.listen(MOST_CONNECTIONS)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> WayOut:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take no more; what is under way goes on until its ends hang up."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # else who waits in `accept` is not woken
         self._listener.close()

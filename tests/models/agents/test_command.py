@@ -241,7 +241,11 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("aidre", "There is no agent"), ("command:", "command"), ("command:x {nothing}", "nothing")],
+    [
+        ("aidre", "there is no such agent; did you mean aider?"),
+        ("command:", "command"),
+        ("command:x {nothing}", "nothing"),
+    ],
 )
 def test_a_wrong_name_is_told(name: str, told: str) -> None:
     with pytest.raises(BonsaiError, match=told):

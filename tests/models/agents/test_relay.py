@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def _refused(path: Path) -> bool:
 
 
 def test_what_is_said_arrives_and_so_does_the_answer(tmp_path: Path, echo: int) -> None:
-    with relay.WayOut(tmp_path / "out", echo):
+    with closing(relay.WayOut(tmp_path / "out", echo)):
         assert _say(tmp_path / "out", b"abc") == b"cba"
         long = bytes(range(256)) * 20_000  # of many pieces
         assert _say(tmp_path / "out", long) == long[::-1]
@@ -66,7 +67,7 @@ def test_it_serves_as_many_as_it_may_and_then_again_when_they_are_gone(
     tmp_path: Path, echo: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "MOST_CONNECTIONS", 2)
-    with relay.WayOut(tmp_path / "out", echo):
+    with closing(relay.WayOut(tmp_path / "out", echo)):
         held = [socket.socket(socket.AF_UNIX) for _ in range(2)]
         for line in held:
             line.connect(str(tmp_path / "out"))
@@ -89,7 +90,7 @@ def test_the_program_within_finds_the_gateway_at_its_own_port(tmp_path: Path, ec
         "import socket, sys; line = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
         "line.sendall(b'abc'); line.shutdown(socket.SHUT_WR); print(line.recv(9)); sys.exit(7)"
     )
-    with relay.WayOut(tmp_path / "out", echo):
+    with closing(relay.WayOut(tmp_path / "out", echo)):
         done = subprocess.run(
             [sys.executable, relay.__file__, str(tmp_path / "out"), str(port),
              sys.executable, "-c", talk, str(port)],
