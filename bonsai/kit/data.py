@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
-from filelock import FileLock, Timeout
 
 from bonsai.kit.errors import KitError
+from bonsai.kit.standins import FileLock, Timeout, user_cache_path
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +52,7 @@ CHECKSUMS = {
     "FashionMNIST-mini": "6c701aa83b83544da35015843c524bc10fae3cc2ecfe7ad4323eba70458cf465",
 }
 
+MINI = Path(__file__).parent / "mini" / "fashion_mnist_mini.npz"
 DRAWN_IN_PUBLIC = ("FashionMNIST-mini", "digits")  # in these a place tells a test image's label
 
 # Set by the runner, which scores by itself: what reads data then is not given the test labels.
@@ -124,11 +124,7 @@ PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 def data_folder() -> Path:
     """The cache of data sets: `$BONSAI_DATA`, else the user's cache folder."""
     chosen = os.environ.get("BONSAI_DATA")
-    return (
-        Path(chosen).expanduser().absolute()
-        if chosen
-        else platformdirs.user_cache_path("bonsai") / "data"
-    )
+    return Path(chosen).expanduser().absolute() if chosen else user_cache_path("bonsai") / "data"
 
 
 def kept_folder(name: str) -> Path:
@@ -333,9 +329,7 @@ def _split(
 @lru_cache(maxsize=4)
 def _arrays(name: str) -> Arrays:
     """Training images (N, h, w) uint8, training labels (N,) int64, test images, test labels."""
-    arrays = {"FashionMNIST-mini": _mini, "digits": _digits}.get(
-        name, lambda: _torchvision_set(name)
-    )()
+    arrays = {"FashionMNIST-mini": _mini, "digits": _digits}.get(name, lambda: _idx_set(name))()
     if name in CHECKSUMS and (found := _sha256(*arrays)) != CHECKSUMS[name]:
         raise KitError(
             f"{name} in {data_folder()} is not the published data set (SHA-256 {found[:12]}…); "
@@ -357,9 +351,7 @@ def _without_places(arrays: Arrays) -> Arrays:
 
 
 def _mini() -> Arrays:
-    with np.load(
-        Path(__file__).parent / "mini" / "fashion_mnist_mini.npz", allow_pickle=False
-    ) as file:
+    with np.load(MINI, allow_pickle=False) as file:
         return (file["train_images"], file["train_labels"].astype(np.int64),
                 file["test_images"], file["test_labels"].astype(np.int64))  # fmt: skip
 
@@ -382,23 +374,27 @@ def _digits() -> Arrays:
     return images[train], labels[train], images[test], labels[test]
 
 
-def _torchvision_set(name: str) -> Arrays:
-    from bonsai.kit.vision import torchvision
-
+def _idx_set(name: str) -> Arrays:
     folder = data_folder()
     raw = folder / name / "raw"
     if not all((raw / file).is_file() for file in IDX_FILES):
         _fetch(name, folder, raw)
-    dataset_class = getattr(torchvision().datasets, name)
     try:
-        train, test = (
-            dataset_class(str(folder), train=part, download=False) for part in (True, False)
-        )
-    except Exception as error:  # torchvision's parser fails in many ways on a broken file
+        images, labels, test_images, test_labels = (_idx(raw / file) for file in IDX_FILES)
+    except (OSError, ValueError) as error:
         raise KitError(
             f"{raw} cannot be read ({error}); delete that folder and try again"
         ) from error
-    return train.data.numpy(), train.targets.numpy(), test.data.numpy(), test.targets.numpy()
+    return images, labels.astype(np.int64), test_images, test_labels.astype(np.int64)
+
+
+def _idx(path: Path) -> npt.NDArray[np.uint8]:
+    """An array of bytes as MNIST's files hold it: http://yann.lecun.com/exdb/mnist."""
+    content = path.read_bytes()
+    if content[:3] != b"\0\0\x08" or len(content) < 4:
+        raise ValueError(f"{path.name} is not an IDX file of bytes")
+    shape = np.frombuffer(content, ">u4", count=content[3], offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape).copy()
 
 
 def _fetch(name: str, folder: Path, raw: Path) -> None:
@@ -428,7 +424,7 @@ def _fetch(name: str, folder: Path, raw: Path) -> None:
             raw.mkdir(parents=True, exist_ok=True)
             for file in IDX_FILES:
                 (fresh / file).replace(raw / file)
-    except (RuntimeError, OSError, EOFError) as error:
+    except (RuntimeError, OSError, EOFError, ImportError) as error:
         hint = " or `apt install dataset-fashion-mnist`" if name in PACKAGES else ""
         mini = ", or take --data mini, which needs no network" if name == "FashionMNIST" else ""
         raise KitError(
