@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from bonsai.base import BonsaiError, write_atomically
+from bonsai.base import BonsaiError, untrusted, write_atomically
 from bonsai.evaluation import verdict
 from bonsai.execution import Mode
 from bonsai.models import WAIT_SECONDS, Budget
@@ -18,9 +19,30 @@ from bonsai.templates import Idea, Reported, Template, contract
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
 REPORT = "report"  # the folder of the report in a results folder
+MOST_PROGRAM_BYTES = 1_000_000  # of one that is brought to be judged
 MAX_TRIES = 4  # as The AI Scientist has it
 CONFIRM_SEEDS = 8
 MAX_CONFIRM_SEEDS = 32
+
+
+class GivenProgram(BaseModel):
+    """A version of a template's `experiment.py` that came from elsewhere, to be judged.
+
+    Attributes:
+        file: the results folder's copy of it, from there.
+        sha256: of it.
+        origin: where it was found, for people.
+        engine: what made it, where that is known.
+        claimed: what its primary metric is said to be, before anybody measured it here.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: str
+    sha256: str
+    origin: str
+    engine: str = ""
+    claimed: float | None = None
 
 
 class Assignment(BaseModel):
@@ -32,6 +54,8 @@ class Assignment(BaseModel):
     called: str | None = None  # its name, where that is not the folder's
     ideas: list[Idea]
     reported: Reported | None = None  # what stands in for a score.py, where there is none
+    programs: dict[str, GivenProgram] = {}  # by idea: those that nobody is to edit any more
+    baseline: GivenProgram | None = None  # what stands in for its experiment.py
 
     @property
     def name(self) -> str:
@@ -89,6 +113,7 @@ class Settings(BaseModel):
     agent_seconds: float = 600.0  # the deadline of one reply
     track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
     search: SearchSettings | None = None  # None: an idea is a chain of edits
+    _results: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
@@ -120,6 +145,28 @@ class Settings(BaseModel):
         first = self.first_fresh_seed
         return list(range(first + counts[analysis], first + counts[analysis + 1]))
 
+    @property
+    def judges(self) -> bool:
+        """Whether its ideas are programs that were brought, and nobody edits."""
+        return any(item.programs for item in self.assignments)
+
+    def given(self, template: str, idea: str) -> GivenProgram | None:
+        """The program that was brought as an idea; None where the idea is to be worked on."""
+        found = (item.programs.get(idea) for item in self.assignments if item.name == template)
+        return next(found, None)
+
+    def read_given(self, program: GivenProgram) -> bytes:
+        """A program that was brought, byte for byte.
+
+        Raises:
+            BonsaiError: the results folder's copy is gone, or was changed.
+        """
+        path = self._results / program.file
+        content = untrusted.read_bytes(path, MOST_PROGRAM_BYTES)
+        if hashlib.sha256(content).hexdigest() != program.sha256:
+            raise BonsaiError(f"{path} was changed since it was brought; judge it anew")
+        return content
+
     def templates(self) -> list[tuple[Template, list[Idea]]]:
         """The templates, and the ideas to try on each.
 
@@ -132,13 +179,18 @@ class Settings(BaseModel):
                     f"the template {item.template} is gone; put it back, or write its new place "
                     "into sweep.json in the results folder"
                 )
-        return [
-            (Template(Path(item.template), item.reported, item.called), item.ideas)
-            for item in self.assignments
-        ]
+        return [(self._template(item), item.ideas) for item in self.assignments]
+
+    def _template(self, item: Assignment) -> Template:
+        program = None
+        if item.baseline is not None:
+            self.read_given(item.baseline)  # says so if it is gone
+            program = self._results / item.baseline.file
+        return Template(Path(item.template), item.reported, item.called, program)
 
     def save(self, results: Path) -> None:
-        """Write `sweep.json`."""
+        """Write `sweep.json`, and know from now on where the results are."""
+        self._results = results
         write_atomically(results / "sweep.json", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
@@ -156,7 +208,9 @@ class Settings(BaseModel):
                 f"{path} was written by another version of Bonsai (results of form {form}, this "
                 f"version reads {FORM}); go on with that version, or start a new sweep"
             )
-        return contract.check(cls, value, str(path))
+        settings = contract.check(cls, value, str(path))
+        settings._results = results
+        return settings
 
 
 @lru_cache(maxsize=4)

@@ -83,7 +83,7 @@ def reporting(template: Template, experiment: bytes) -> list[Check]:
     if not template.is_self_reported:
         return []
     metrics = list(template.scorer.metrics)
-    before = (template.folder / "experiment.py").read_bytes()
+    before = template.experiment.read_bytes()
     other, otherwise = reporting_code.changed(before, experiment, metrics)
     known = reporting_code.constants(before, metrics)
     fixed = [each for each in reporting_code.constants(experiment, metrics) if each not in known]

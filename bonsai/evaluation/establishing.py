@@ -122,7 +122,7 @@ def _probe(
     told, as_before = _left_before(template, first, chosen.primary)
     if not (as_before or programs.same(first.metrics, run(blank, 0, again=1).metrics)):
         return how.model_copy(update={"seeding": "free"}), told
-    if (option := find_option(template.folder)) is not None:
+    if (option := find_option(template.experiment)) is not None:
         taken = how.model_copy(update={"seeding": "option", "option": option})
         if not programs.same(first.metrics, run(taken, 1).metrics):
             return taken, told
@@ -134,6 +134,8 @@ def _probe(
 
 def _left_before(template: Template, first: Reading, primary: str) -> tuple[list[str], bool]:
     """What is to be told of a `run_0` in the template, and whether it holds the same numbers."""
+    if template.program is not None:  # whose run_0 this is not
+        return [], False
     try:
         before = programs.reading(template.folder / "run_0").metrics
     except BonsaiError:
@@ -164,10 +166,10 @@ def _mend(template: Template, how: Reported, error: str) -> str:
     return ""
 
 
-def find_option(folder: Path) -> Option | None:
-    """The option of `experiment.py` that takes a seed, as far as its text tells."""
+def find_option(experiment: Path) -> Option | None:
+    """The option of a program that takes a seed, as far as its text tells."""
     try:
-        tree = ast.parse((folder / "experiment.py").read_bytes())
+        tree = ast.parse(experiment.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
     for argument in arguments(tree):

@@ -43,15 +43,15 @@ def variables(how: Reported, seed: int) -> dict[str, str]:
 
 
 def execute(
-    template: Template, how: Reported, code: Path, out: Path, seed: int, *,
+    template: Template, how: Reported, code: Path | None, out: Path, seed: int, *,
     seconds: float, limits: Limits, start: Start, log: Path, trusted: bool = False,
 ) -> Execution:  # fmt: skip
-    """Run the program of the folder `code` for one seed.
+    """Run a program for one seed.
 
     Args:
         template: the untouched template, from whose place paths out of the folder are meant.
         how: how a seed reaches it.
-        code: the folder with the (edited) experiment; it is only read.
+        code: the folder with the (edited) experiment, which is only read; None: the template's.
         out: gets what the program leaves in its `--out_dir`; emptied first.
         seed: the runner's.
         seconds: the limit of wall-clock time.
@@ -65,7 +65,10 @@ def execute(
     root = temporary_folder("stage")
     try:
         folder = root.joinpath(*map(str, range(DEEPEST)), template.name)
-        copy_template(code, folder)
+        if code is None:
+            template.copy_to(folder)
+        else:
+            copy_template(code, folder)
         downloads.lay(folder)
         copied = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
         (folder / out.name).mkdir()

@@ -44,7 +44,7 @@ def execute(
         log: as in `programs.execute`.
         on: what it is run on: threads, executor.
         again: for a second execution that is to be compared with the first.
-        code: a copy of the template's folder; by default the folder itself.
+        code: a copy of the template; by default itself.
     """
     kept = _folder(template, how, seed, on, again)
     try:
@@ -55,7 +55,7 @@ def execute(
     except (BonsaiError, OSError, TypeError):
         untrusted.remove(kept)  # it is not there, or damaged
     done = programs.execute(
-        template, how, code or template.folder, out, seed,
+        template, how, code, out, seed,
         seconds=limits.run_seconds, limits=limits, start=start, log=log, trusted=True,
     )  # fmt: skip
     if done.ok and out.is_dir() and not untrusted.strays(out):

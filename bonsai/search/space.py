@@ -107,7 +107,7 @@ def space_of(template: Template) -> dict[str, Setting]:
     Raises:
         BonsaiError: there is none, or the table `search` of its `prompt.json` is wrong.
     """
-    source = (template.folder / "experiment.py").read_text(encoding="utf-8", errors="replace")
+    source = template.experiment.read_text(encoding="utf-8", errors="replace")
     table = (template.prompt.model_extra or {}).get("search")
     try:
         space = read_space(source, table)

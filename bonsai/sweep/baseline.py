@@ -36,7 +36,7 @@ from bonsai.execution.executors import visible_gpus
 from bonsai.kit.data import data_folder
 from bonsai.settings import Settings
 from bonsai.sweep.journal import Journal, Result
-from bonsai.templates import SELF_REPORTED, Template, copy_template
+from bonsai.templates import SELF_REPORTED, Template
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _build(
     untrusted.remove(building)  # of a runner that was killed
     try:
         work = building / template.name
-        copy_template(template.folder, work)
+        template.copy_to(work)
         done = run_experiment(
             template,
             work,
@@ -265,7 +265,7 @@ class BaselineLoop:
         try:
             done = run_fresh_seeds(
                 self.template,
-                (self.template.folder / "experiment.py").read_bytes(),
+                self.template.experiment.read_bytes(),
                 folder,
                 data=self.data,
                 seeds=[*seeds, *known],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +19,7 @@ from bonsai.evaluation import SCORING, Machine
 from bonsai.execution import sandbox
 from bonsai.execution.executors import make_executor
 from bonsai.models import Books, Gateway, LiveModel, Outage, ServiceGone
+from bonsai.models.agents import Agent
 from bonsai.report import Refresher, SweepSummary, summarise
 from bonsai.settings import REPORT, Settings
 from bonsai.sweep import editors
@@ -26,6 +27,7 @@ from bonsai.sweep.baseline import Baseline, BaselineLoop
 from bonsai.sweep.context import Context
 from bonsai.sweep.idea_loop import IdeaLoop
 from bonsai.sweep.journal import Journal
+from bonsai.sweep.judge_loop import JudgeLoop
 from bonsai.sweep.observer import Observer
 from bonsai.sweep.prompts import Prompts
 from bonsai.templates import Idea, Template
@@ -126,7 +128,9 @@ class Sweep:
         ):
             return
         # A sweep that goes on may have nothing left but runs.
-        made = editors.make(self.settings, templates, loads_now=not entries)
+        made: Mapping[str, Agent] = {}
+        if not self.settings.judges:
+            made = editors.make(self.settings, templates, loads_now=not entries)
         why_no_walls = None
         if self.settings.executor == "local":  # other machines decide for themselves
             why_no_walls = sandbox.choose(self.settings.sandbox)
@@ -222,10 +226,12 @@ class Sweep:
         journal = self._journal(name, BASELINE, lambda last: None)
         return BaselineLoop(template, self.settings, self.results / name, journal, machine)
 
-    def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop | TreeLoop:
+    def _idea_loop(self, context: Context, idea: Idea) -> IdeaLoop | JudgeLoop | TreeLoop:
         name = context.template.name
-        kind: type[IdeaLoop | TreeLoop] = IdeaLoop
-        if self.settings.search:
+        kind: type[IdeaLoop | JudgeLoop | TreeLoop] = IdeaLoop
+        if self.settings.given(name, idea.Name) is not None:
+            kind = JudgeLoop
+        elif self.settings.search:
             from bonsai.sweep.tree_loop import TreeLoop  # its statistics take long to load
 
             kind = TreeLoop

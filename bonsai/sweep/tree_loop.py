@@ -38,7 +38,7 @@ from bonsai.sweep.edit_proposers import FILE, EditProposer, called
 from bonsai.sweep.journal import Journal, Result
 from bonsai.sweep.versions import Versions
 from bonsai.sweep.workspace import NOT_COMMITTED, Workspace
-from bonsai.templates import Claim, Idea, copy_template
+from bonsai.templates import Claim, Idea
 
 WINNER = "run_1"  # as which the winner meets the baseline on fresh seeds
 SEARCH_SEEDS = 100  # beyond the first fresh seed, which begins those of the verdict
@@ -94,7 +94,7 @@ class TreeLoop:
         self.journal = make_journal(self._go_live)
         scorer = context.template.scorer
         sign = -1.0 if scorer.metrics[scorer.selection].better == "lower" else 1.0
-        source = (context.template.folder / FILE).read_text(encoding="utf-8")
+        source = context.template.experiment.read_text(encoding="utf-8")
         self.versions = Versions(
             context, self.folder, self.machine, self.settings.max_slowdown, sign
         )
@@ -249,7 +249,7 @@ class TreeLoop:
             self.context.template, self.context.baseline.folder, self.idea
         )
         untrusted.remove(self.repository.folder)
-        copy_template(self.context.template.folder, self.repository.folder)
+        self.context.template.copy_to(self.repository.folder)
         self.repository.init(NOT_COMMITTED)
         data = self.talk.state(commit) | {"version": self.repository.commit("the template")}
         return Result(True, f"{self.settings.runs} runs of one seed to spend", data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bonsai.base import untrusted
 from bonsai.evaluation import claims
 from bonsai.execution import Repository
-from bonsai.templates import Idea, Template, copy_template
+from bonsai.templates import Idea, Template
 
 # Outcome arrays are large and binary: they stay beside the history, not in it.
 NOT_COMMITTED = "*.npz\n__pycache__/\n"
@@ -29,7 +29,7 @@ class Workspace(Repository):
             The commit's hash.
         """
         untrusted.remove(self.folder)
-        copy_template(template.folder, self.folder)
+        template.copy_to(self.folder)
         shutil.copytree(baseline, self.folder / "run_0")
         notes = self.folder / "notes.txt"
         notes.write_text(notes_header(template), encoding="utf-8")

@@ -35,16 +35,23 @@ class Template:
         folder: where it lies.
         reported: what stands in for a `score.py` where it has none; None until that is found out.
         called: its name, where that is not the folder's.
+        program: what stands in for its `experiment.py`; None: nothing does.
     """
 
     folder: Path
     reported: Reported | None = field(default=None, compare=False)
     called: str | None = None
+    program: Path | None = None
 
     @property
     def name(self) -> str:
         """What people call it: the folder's name, or the one that its package gives it."""
         return self.called or self.folder.name
+
+    @property
+    def experiment(self) -> Path:
+        """The program that is its baseline, and that ideas change: mostly its `experiment.py`."""
+        return self.program or self.folder / "experiment.py"
 
     @property
     def is_installed(self) -> bool:
@@ -127,8 +134,16 @@ class Template:
         pattern = "**/*.py" if self.is_self_reported else "*.py"
         for path in sorted(self.folder.glob(pattern)):
             if path.name != "plot.py":
-                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+                own = path == self.folder / "experiment.py"
+                content = (self.experiment if own else path).read_bytes()
+                digest.update(path.name.encode() + b"\0" + content + b"\0")
         return digest.hexdigest()
+
+    def copy_to(self, target: Path) -> None:
+        """Copy it without results, recordings and pictures; see `copy_template`."""
+        copy_template(self.folder, target)
+        if self.program is not None:
+            shutil.copyfile(self.program, target / "experiment.py")
 
 
 def is_installed(folder: Path) -> bool:
