@@ -14,7 +14,7 @@ from bonsai.evaluation.claims import seal
 from bonsai.kit.experiment import write_json
 from bonsai.kit.scoring import summarise
 from bonsai.models.budget import SPENT
-from bonsai.settings import Assignment, Settings
+from bonsai.settings import Assignment, GivenProgram, Settings
 from bonsai.templates.contract import Claim, Idea
 from tests import sweeps
 
@@ -58,6 +58,7 @@ class Synthetic:
         told = {"first_fresh_seed": 1000, "max_confirm_seeds": 8, **settings}
         self.settings = Settings(assignments=assignments, **told)
         self.settings.save(results)
+        self._brought = 0
         self._lines: list[str] = []
         self._time = 1_795_000_000.0
         self._indexes: dict[tuple[str, str], int] = {}
@@ -161,6 +162,60 @@ class Synthetic:
             self.result(f"{folder}/confirm/run_1/look_0/run", values, FRESH)
         self.step(template, name, "end")
 
+    def bring(
+        self, name: str, code: str, claimed: float | None = None, engine: str = "",
+        baseline: bool = False,
+    ) -> GivenProgram:  # fmt: skip
+        """A program that was brought as an idea, or as the baseline."""
+        self._brought += 1
+        file = f"programs/toy/{self._brought}.py"
+        path = self.results / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        given = GivenProgram(
+            file=file, sha256=digest, origin=f"left/{name}.py", engine=engine, claimed=claimed
+        )
+        [assignment] = self.settings.assignments
+        if baseline:
+            assignment.baseline = given
+        else:
+            assignment.programs[name] = given
+        self.settings.save(self.results)
+        return given
+
+    def program(
+        self, name: str, gain: float, code: str, claimed: float | None = None, engine: str = "",
+        problem: str = "",
+    ) -> None:  # fmt: skip
+        """A program that was brought, from its start to its end; or to its problem."""
+        given = self.bring(name, code, claimed, engine)
+        [assignment] = self.settings.assignments
+        before = CODE
+        if assignment.baseline:
+            before = (self.results / assignment.baseline.file).read_text(encoding="utf-8")
+        digest = hashlib.sha256(before.encode()).hexdigest()
+        sealed = {"claims": [PRIMARY.model_dump()], "sha256": seal([PRIMARY])}
+        taken = {"origin": given.origin, "sha256": given.sha256, "changed": code != before}
+        self.step("toy", name, "start", data={"commit": "c", "experiment": digest})
+        self.step("toy", name, "claims", data={"commit": "c", **sealed})
+        if problem:
+            data = {**taken, "kind": "syntax"}
+            self.step("toy", name, "program", ok=False, message=problem, data=data)
+            self.step("toy", name, "end", ok=False, message=f"no run finished; last: {problem}")
+            return
+        shared = {"commit": "c", "run": "run_1", "run_seconds": 2.0, "where": "bubblewrap"}
+        own, fresh = (self.around(80 + gain, len(seeds)) for seeds in (SEEDS, FRESH))
+        self.step("toy", name, "program", data=taken)
+        self.step("toy", name, "smoke")
+        data = {**shared, "experiment": given.sha256, "scores": scores(own, SEEDS)}
+        self.step("toy", name, "run", data=data)
+        self.step("toy", name, "confirm", data={**shared, "scores": scores(fresh, FRESH)})
+        self.step("toy", name, "end")
+        run = f"toy/{name}/workspace/run_1"
+        self.result(run, own, SEEDS)
+        (self.results / run / "experiment.py").write_text(code, encoding="utf-8")
+
     def result(self, folder: str, values: Sequence[float], seeds: Sequence[int]) -> None:
         """The files of a run, with curves."""
         found = scores(values, seeds)
@@ -200,6 +255,26 @@ def telling(home: Path) -> Path:
         made.step(template, "fails", "end", ok=False)
     made.idea("gains", 8, runs=2, files=True)
     _fill(made.results / "toy" / "gains")
+    return made.write()
+
+
+def judged(home: Path, before: str | None = None) -> Path:
+    """Programs that were brought, of every verdict, one of them with a claim, in texts that harm.
+
+    Args:
+        home: where the results folder is made.
+        before: the baseline's code, where that was brought, too.
+    """
+    names = ("gen_3", "gen_1", "same", "broken")
+    made = Synthetic(home / "res", ideas(names))
+    if before is not None:
+        made.bring("before", before, baseline=True)
+    made.baseline()
+    better = CODE.replace("images: int = 60", f"images: int = 600  # {NASTY}")
+    made.program("gen_3", 8, better, claimed=93.4, engine="openevolve")
+    made.program("gen_1", -8, CODE + "\nWORSE = 1\n", engine="openevolve")
+    made.program("same", 0, CODE)
+    made.program("broken", 0, "def train(:\n", problem=f"does not parse: {NASTY}")
     return made.write()
 
 

@@ -36,7 +36,6 @@ STEP_NAMES = {
     "run": "run",
     "confirm": "fresh seeds",
     "smoke": "smoke run",
-    "agent": "agent and plots",
     "failed": "a try that failed",
 }
 
@@ -60,6 +59,7 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
     """Every idea's difference to the baseline on fresh seeds, with its 95 % interval."""
     from matplotlib import pyplot
 
+    wording = sweep.wording
     compared = [idea for idea in template.ideas if idea.comparison]
     ideas = sorted(
         most_telling(compared, MAX_ROWS),
@@ -95,8 +95,9 @@ def draw_differences(sweep: SweepSummary, template: TemplateSummary) -> Path:
     rest = f" ({missing} without a result)" if missing else ""
     plotting.headline(
         figure,
-        f"{template.template.name}: {won} of {len(template.ideas)} ideas beat the baseline{rest}",
-        f"{shown}Circle: mean over {seeds} fresh seeds that no agent saw; bar: its 95 % interval; "
+        f"{template.template.name}: {won} of {len(template.ideas)} {wording.many} beat the "
+        f"baseline{rest}",
+        f"{shown}Circle: mean over {seeds} fresh seeds {wording.unseen}; bar: its 95 % interval; "
         "ticks: the seeds. "
         "Verdict: paired t-test, Holm's correction.",
     )
@@ -134,10 +135,10 @@ def draw_cost(sweep: SweepSummary, template: TemplateSummary) -> Path:
     plotting.headline(
         figure,
         f"{template.template.name}: what each run achieved, and what it took",
-        f"{baseline.dataset}. One point per run: mean over the {seeds} seeds that the "
-        "agent worked with; "
+        f"{baseline.dataset}. One point per run: mean over the {seeds} seeds "
+        f"{sweep.wording.worked_with}; "
         "bars: one standard error. The number after a name is the run."
-        + f" Named are the {len(named)} surest of {len(tried)} ideas."
+        + f" Named are the {len(named)} surest of {len(tried)} {sweep.wording.many}."
         * (len(named) < len(tried)),
     )
     plotting.label_ends(axis, ends, letters=30)
@@ -190,10 +191,9 @@ def draw_timeline(sweep: SweepSummary) -> Path:
     axis.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("minutes since the sweep began")
+    names = STEP_NAMES | {"agent": sweep.wording.steps}
     handles = [
-        Patch(color=STEP_COLOURS[kind], label=STEP_NAMES[kind])
-        for kind in STEP_COLOURS
-        if kind in used
+        Patch(color=STEP_COLOURS[kind], label=names[kind]) for kind in STEP_COLOURS if kind in used
     ]
     figure.legend(
         handles=handles, loc="outside lower right", ncols=len(handles), fontsize=9.5, frameon=False
@@ -201,7 +201,7 @@ def draw_timeline(sweep: SweepSummary) -> Path:
     minutes = (max(entry.time for entry in sweep.entries) - start) / 60
     failed = sum(sweep.failures.values())
     cost = f"; {failed} tries failed and cost only themselves" if failed else ""
-    part = f" (the {MAX_ROWS} ideas that were worked on last)" if hidden > 0 else ""
+    part = f" (the {MAX_ROWS} {sweep.wording.many} that were worked on last)" if hidden > 0 else ""
     plotting.headline(figure, f"The sweep took {minutes:.1f} minutes{cost}{part}")
     return _save(figure, sweep, "timeline")
 

@@ -19,6 +19,7 @@ def of_template(template: TemplateReport, summary: TemplateSummary) -> list[Find
     return [
         *_contest(template),
         *_claims(template),
+        *_said(template),
         *_selection(template, summary),
         *_seeming(template),
         *_checks(template),
@@ -36,9 +37,12 @@ def of_sweep(report: Report) -> list[Finding]:
     ]
     if silent:
         names = ", ".join(silent[:3]) + ", …" * (len(silent) > 3)
-        sentence = f"{words.counted(len(silent), 'idea')} came to no run at all"
+        sentence = f"{report.wording.count(len(silent))} came to no run at all"
         found.append(
-            Finding(sentence=sentence, detail=f"{names}: an idea without a result refutes nothing.")
+            Finding(
+                sentence=sentence,
+                detail=f"{names}: {report.wording.a} without a result refutes nothing.",
+            )
         )
     found += [
         Finding(sentence=f"{each.better} did better than {_other(each)} in {each.what}",
@@ -99,10 +103,28 @@ def _claims(template: TemplateReport) -> list[Finding]:
 def _sentence(template: TemplateReport, idea: IdeaReport) -> str:
     """The claim as its author would have put it, with what the best run gained in their hands."""
     begin = f"{idea.name} improves {template.primary.name}"
-    if idea.seeming is None or idea.seeming < 0.5 * 10**-template.digits:
+    if idea.given or idea.seeming is None or idea.seeming < 0.5 * 10**-template.digits:
         return begin
     amount = words.signed(idea.seeming, template.digits).lstrip("+")
     return f"{begin} by {amount} {words.points(template.primary.unit)}".strip()
+
+
+def _said(template: TemplateReport) -> list[Finding]:
+    """What is said of programs that were brought, and what was measured."""
+    unit = template.primary.unit
+    found = [
+        Finding(
+            sentence=f"{template.primary.name} of {idea.name} is "
+            f"{words.number(idea.given.claimed)} {unit}".rstrip(),
+            idea=idea.name,
+            template=template.name,
+            detail=idea.given.sentence,
+            page=idea.page,
+        )
+        for idea in template.ideas
+        if idea.given and idea.given.claimed is not None
+    ]
+    return found[:MAX_FINDINGS]
 
 
 def _selection(template: TemplateReport, summary: TemplateSummary) -> list[Finding]:
@@ -118,7 +140,7 @@ def _selection(template: TemplateReport, summary: TemplateSummary) -> list[Findi
     gained = "gained" if selected.measured > 0 else "did not gain either:"
     return [
         Finding(
-            sentence=f"{idea.name}, the best of {words.counted(tried, 'idea')} and "
+            sentence=f"{idea.name}, the best of {template.wording.count(tried)} and "
             f"{words.counted(runs, 'run')}, {gained} {measured} {unit}".strip(),
             idea=idea.name,
             template=template.name,
@@ -136,7 +158,9 @@ def _seeming(template: TemplateReport) -> list[Finding]:
     pairs = [
         (idea.seeming, sign * idea.main.verdict.comparison.mean)
         for idea in template.ideas
-        if idea.seeming is not None and idea.main.verdict.comparison is not None
+        if idea.seeming is not None
+        and idea.main.verdict.comparison is not None
+        and not idea.given  # which was not chosen by its figures on these seeds
     ]
     if len(pairs) < 3:
         return []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bonsai.base import END, Entry, listing
 from bonsai.evaluation import BASELINE_RUN, Verdict, Word, claims
 from bonsai.models import Spending
 from bonsai.report import effort, findings, words
+from bonsai.report.given import as_given, read_given
 from bonsai.report.searches import contest, read_search
 from bonsai.report.shapes import (
     Failure,
@@ -39,6 +41,7 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
     search = sweep.settings.search
     efforts = effort.of_sweep(sweep)
     templates = [_template(sweep.results, each, search, efforts) for each in sweep.templates]
+    _tell_given(sweep, templates)
     steps = [entry for entry in sweep.entries if entry.index >= 0]
     ideas = [idea for template in templates for idea in template.ideas]
     done = sum(idea.state == "done" for idea in ideas)
@@ -77,7 +80,7 @@ def gather(sweep: SweepSummary, now: float | None = None) -> Report:
 def headline(sweep: SweepSummary) -> str:
     """The answer in one sentence."""
     spoken = [idea.word for _, idea in sweep.ideas]
-    parts = [f"{spoken.count('supported')} of {len(spoken)} ideas beat the baseline"]
+    parts = [f"{spoken.count('supported')} of {len(spoken)} {sweep.wording.many} beat the baseline"]
     told: tuple[tuple[Word, str], ...] = (
         ("refuted", "refuted"),
         ("undecided", "undecided"),
@@ -95,11 +98,23 @@ def page_of(template: str, idea: str) -> str:
 
 
 def _question(sweep: SweepSummary) -> str:
-    count = words.counted(len(sweep.ideas), "idea")
+    count = sweep.wording.count(len(sweep.ideas))
     if len(sweep.templates) == 1:
         name = sweep.templates[0].template.name
         return f"Of {count} on {name}: which beat the baseline?"
     return f"Of {count} on {len(sweep.templates)} templates: which beat the baseline?"
+
+
+def _tell_given(sweep: SweepSummary, templates: Sequence[TemplateReport]) -> None:
+    """Add to what is told where programs are from that were brought, and what is said of them."""
+    settings, looks = sweep.settings, len(sweep.settings.interim_analyses())
+    brought = {item.name: item.baseline for item in settings.assignments}
+    for summary, template in zip(sweep.templates, templates, strict=True):
+        if (baseline := brought.get(template.name)) is not None:
+            template.given = as_given(baseline)
+        for idea, told in zip(summary.ideas, template.ideas, strict=True):
+            if (program := settings.given(template.name, told.folder)) is not None:
+                told.given = read_given(program, summary, idea, looks)
 
 
 def _template(

@@ -9,15 +9,17 @@ from urllib.parse import quote
 
 from bonsai.models import dollars
 from bonsai.report import searches, words
-from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport, called
+from bonsai.report.given import Given
+from bonsai.report.shapes import Finding, IdeaReport, Report, TemplateReport
 from bonsai.templates import SELF_REPORTED
 
+GIVEN = ("origin", "engine", "sha256", "claimed", "measured", "optimism")  # in ideas.csv
 MAX_LISTED = 100  # ideas of a template; of more, the rest is in ideas.csv
 
 
 def describe(report: Report) -> str:
     """The whole report as Markdown."""
-    looks = ", ".join(map(str, report.looks))
+    wording, looks = report.wording, ", ".join(map(str, report.looks))
     lines = [
         f"# {escape(report.question)}",
         "",
@@ -25,13 +27,13 @@ def describe(report: Report) -> str:
         "",
     ]
     if not report.finished:
-        done = f"{report.ideas_done} of {words.counted(len(report.ideas), 'idea')} done"
+        done = f"{report.ideas_done} of {wording.count(len(report.ideas))} done"
         lines += [f"Not finished: {done} when this was written. Verdicts may still change.", ""]
     lines += [
-        f"{words.counted(len(report.ideas), 'idea')} and {words.counted(report.runs, 'run')} were "
+        f"{wording.count(len(report.ideas))} and {words.counted(report.runs, 'run')} were "
         f"tried; {escape(report.whose)}. A verdict "
-        "compares an idea's best run, chosen by a validation metric, with the baseline on fresh "
-        f"seeds that no agent saw{f' (looked at after {looks})' if looks else ''}: paired t-test "
+        f"compares {wording.is_judged} with the baseline on fresh "
+        f"seeds {wording.unseen}{f' (looked at after {looks})' if looks else ''}: paired t-test "
         "and exact sign-flip test, the larger p-value; Holm's correction over all claims, level "
         "0.05. `index.html` tells it all.",
         "",
@@ -56,10 +58,11 @@ def tabulate(report: Report) -> str:
     """Every idea of a sweep, one line each, as comma-separated values with a heading."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
+    brought = not report.wording.edited
     table.writerow(
-        ["template", "idea", "verdict", "difference", "low", "high", "p_holm", "best_run", "runs",
-         "tries_failed", "run_seconds", "tokens", "cost_usd", "folder", "agent", "agent_seconds",
-         "calls", "edits", "edits_kept"]
+        ["template", report.wording.one, "verdict", "difference", "low", "high", "p_holm",
+         "best_run", "runs", "tries_failed", "run_seconds", "tokens", "cost_usd", "folder",
+         "agent", "agent_seconds", "calls", "edits", "edits_kept", *(GIVEN if brought else ())]
     )  # fmt: skip
     for template, idea in report.ideas:
         found = idea.main.verdict.comparison
@@ -67,9 +70,14 @@ def tabulate(report: Report) -> str:
         table.writerow(
             [template.name, idea.name, idea.word, *numbers, idea.main.verdict.p, idea.best_run,
              len(idea.runs), len(idea.failures), round(idea.run_seconds, 1), idea.tokens, idea.usd,
-             idea.folder, *_effort(idea)]
+             idea.folder, *_effort(idea), *(_given(idea) if brought else ())]
         )  # fmt: skip
     return text.getvalue()
+
+
+def _given(idea: IdeaReport) -> list[object]:
+    """Where a program is from, and what is said of it, for the table; empty cells where none is."""
+    return [getattr(idea.given, name, None) for name in GIVEN]
 
 
 def _effort(idea: IdeaReport) -> list[object]:
@@ -97,7 +105,7 @@ def _describe_template(template: TemplateReport) -> list[str]:
     if template.baseline is None:
         return [
             *lines,
-            f"There is no baseline, so no idea was tried: {escape(template.problem)}",
+            f"There is no baseline, so {template.wording.untried}: {escape(template.problem)}",
             "",
         ]
     primary, base = template.primary, template.baseline
@@ -107,19 +115,38 @@ def _describe_template(template: TemplateReport) -> list[str]:
         f"({SELF_REPORTED + '; ' if template.self_reported else ''}standard error), "
         f"{words.counted(len(base.seeds), 'seed')}.",
         "",
-        f"| idea | verdict | difference in {escape(primary.name)} | 95 % interval | p (Holm) "
-        "| fresh seeds | runs | tries failed | run time | tokens | cost |",
+        f"| {template.wording.one} | verdict | difference in {escape(primary.name)} "
+        "| 95 % interval | p (Holm) | fresh seeds | runs | tries failed | run time | tokens "
+        "| cost |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     if template.about_scores:
         lines[2:2] = [escape(template.about_scores), ""]
+    if template.given:
+        lines[2:2] = [f"The baseline was brought, too: {_origin(template.given)}.", ""]
     listed = template.surest(MAX_LISTED)
     lines += [*(_row(template, idea) for idea in template.best_first(listed)), ""]
+    lines += _describe_given(listed)
     for idea in listed:
         lines += _describe_search(template, idea)
     if more := len(template.ideas) - len(listed):
         lines += [f"These are the {len(listed)} surest; all are in `ideas.csv`, {more} more.", ""]
     return lines
+
+
+def _describe_given(ideas: list[IdeaReport]) -> list[str]:
+    """Where programs are from that were brought, and what came of what is said of them."""
+    lines = []
+    for idea in ideas:
+        if (given := idea.given) is not None:
+            said = f" {escape(given.sentence)}" if given.sentence else ""
+            lines.append(f"- {escape(idea.name)}: {_origin(given)}.{said}")
+    return [*lines, ""] if lines else []
+
+
+def _origin(given: Given) -> str:
+    engine = f", by {escape(given.engine)}" if given.engine else ""
+    return f"{escape(given.origin)}{engine}, sha256 `{given.sha256[:12]}`"
 
 
 def _describe_search(template: TemplateReport, idea: IdeaReport) -> list[str]:
@@ -141,7 +168,7 @@ def _describe_search(template: TemplateReport, idea: IdeaReport) -> list[str]:
         for gain in search.gains:
             difference = words.signed(gain.difference, template.digits)
             lines.append(
-                f"| {searches.STAGES[gain.stage]} | {called(gain.against)} | {gain.seeds} "
+                f"| {searches.STAGES[gain.stage]} | {words.version(gain.against)} | {gain.seeds} "
                 f"| {difference} |"
             )
         lines.append("")
@@ -157,7 +184,7 @@ def _describe_search(template: TemplateReport, idea: IdeaReport) -> list[str]:
     if winner:
         lines += [f"From the template to {winner.name}, each made from the one before:", ""]
         for each in search.steps:
-            other = f" (with {called(each.other)})" if each.other is not None else ""
+            other = f" (with {words.version(each.other)})" if each.other is not None else ""
             lines.append(f"- {each.name}: {escape(each.change)}{other}, by {escape(each.by)}")
         lines.append("")
     if others := searches.describe_others(search):

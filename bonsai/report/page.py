@@ -12,7 +12,7 @@ from urllib.parse import quote
 from bonsai.base import Entry
 from bonsai.report import drawing, searches, words
 from bonsai.report.effort import Effort
-from bonsai.report.shapes import IdeaReport, Report, TemplateReport, called
+from bonsai.report.shapes import IdeaReport, Report, TemplateReport
 from bonsai.report.story import Story
 
 if TYPE_CHECKING:
@@ -121,11 +121,12 @@ def _alts(report: Report) -> dict[str, str]:
                 f"{template.name}: what each run achieved in {template.primary.name}, against the "
                 "time that it took"
                 if figure.endswith("_cost.png")
-                else f"{template.name}: every idea's difference to the baseline, as in the figure "
-                "at the top"
+                else f"{template.name}: every {template.wording.one}'s difference to the baseline, "
+                "as in the figure at the top"
             )
     return alts | dict.fromkeys(
-        report.figures, "When each idea was worked on, and which of its steps went wrong"
+        report.figures,
+        f"When each {report.wording.one} was worked on, and which of its steps went wrong",
     )
 
 
@@ -182,7 +183,7 @@ def _environment() -> Environment:
         "machine_clock": lambda moment: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
     }
     environment.globals |= {
-        "called": called,
+        "called": words.version,
         "stages": searches.STAGES,
         "counted": words.counted,
         "spread": words.spread,

@@ -27,6 +27,7 @@ function compare(a, b) {
 function enliven(table, number) {
   const body = table.tBodies[0];
   const heads = Array.from(table.tHead.rows[0].cells);
+  const things = `${heads[0].textContent}s`; // ideas or programs
   let rows = Array.from(body.rows);
   let wanted = [];
   let limit = rows.length > MANY ? FIRST : Infinity;
@@ -43,7 +44,7 @@ function enliven(table, number) {
     body.replaceChildren(...shown);
     const some = shown.length < found.length ? `the first ${shown.length} of ` : "";
     const matching = wanted.length ? `${found.length} of ` : "";
-    count.textContent = some || matching ? `${some}${matching}${rows.length} ideas` : "";
+    count.textContent = some || matching ? `${some}${matching}${rows.length} ${things}` : "";
     all.hidden = shown.length === found.length;
   }
 
@@ -82,7 +83,7 @@ function enliven(table, number) {
     show();
     input.focus();
   });
-  const label = make("label", { htmlFor: id }, "Show ideas with");
+  const label = make("label", { htmlFor: id }, `Show ${things} with`);
   table.parentElement.before(make("p", { className: "filter" }, label, input, count, all));
   show();
 }

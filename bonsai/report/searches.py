@@ -85,7 +85,7 @@ def read_search(
         others=_counted(each.fate for each in candidates.values() if each.number not in line),
         finalists=finalists,
         gains=_gains(values, winner, [each.number for each in finalists], idea.comparison),
-        cost=_cost(idea),
+        cost=cost_of(idea),
         max_slowdown=settings.max_slowdown,
         patch=patch,
     )
@@ -325,8 +325,8 @@ def _gains(
     return gains
 
 
-def _cost(idea: IdeaSummary) -> str:
-    """Of the run that was judged, against the baseline on the same fresh seeds."""
+def cost_of(idea: IdeaSummary) -> str:
+    """What the run that was judged costs, against the baseline on the same fresh seeds; or ""."""
     found = idea.checks.get(idea.best_run or "", [])
     return next((check.found for check in found if check.name == checks.COST), "")
 

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 import bonsai
 from bonsai.evaluation import Check, Comparison, Verdict, Word
+from bonsai.report import words
 from bonsai.report.effort import Contrast, Effort
+from bonsai.report.given import Given
 from bonsai.report.source import Source
 
 
@@ -88,11 +90,6 @@ class Failure(BaseModel):
     source: Source
 
 
-def called(number: int) -> str:
-    """A version of a search as its branch is called; 0 is the template itself."""
-    return f"c{number:04d}" if number else "the template"
-
-
 class CandidateReport(BaseModel):
     """A version of `experiment.py` in a search.
 
@@ -127,7 +124,7 @@ class CandidateReport(BaseModel):
     @property
     def name(self) -> str:
         """As it is called."""
-        return called(self.number)
+        return words.version(self.number)
 
 
 class Finalist(BaseModel):
@@ -148,7 +145,7 @@ class Finalist(BaseModel):
     @property
     def name(self) -> str:
         """As it is called."""
-        return called(self.number)
+        return words.version(self.number)
 
 
 class Gain(BaseModel):
@@ -272,6 +269,7 @@ class IdeaReport(BaseModel):
         sources: its lines in the ledger, first and last.
         search: what came of it, where the idea is a search; else None.
         effort: what the agent took for it; None where none was asked.
+        given: the program that was brought as it; None where the idea was worked on here.
     """
 
     name: str
@@ -296,6 +294,7 @@ class IdeaReport(BaseModel):
     sources: list[Source] = []
     search: SearchReport | None = None
     effort: Effort | None = None
+    given: Given | None = None
 
     @property
     def main(self) -> Judged:
@@ -355,6 +354,7 @@ class TemplateReport(BaseModel):
         figures: pictures in the report's folder.
         about_scores: how it was swept that has no score.py; empty where it has one.
         contest: whether a model found more than a search without; None where that was not asked.
+        given: the program that was brought as its baseline; None where that is its own.
     """
 
     name: str
@@ -369,6 +369,12 @@ class TemplateReport(BaseModel):
     figures: list[str] = []
     about_scores: str = ""
     contest: Contest | None = None
+    given: Given | None = None
+
+    @property
+    def wording(self) -> words.Wording:
+        """How to speak of what is judged."""
+        return words.wording(any(idea.given for idea in self.ideas))
 
     @property
     def self_reported(self) -> bool:
@@ -421,8 +427,15 @@ class Report(BaseModel):
     ledger: Source = Source(file="ledger.jsonl")
 
     @property
+    def wording(self) -> words.Wording:
+        """How to speak of what is judged."""
+        return words.wording(any(idea.given for _, idea in self.ideas))
+
+    @property
     def whose(self) -> str:
         """Who edited, in words."""
+        if not self.wording.edited:
+            return "nobody edited here, and no model took part"
         if self.model:
             return f"the model was {self.model}"
         if any(idea.search for _, idea in self.ideas):

@@ -109,7 +109,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class Story:
-    """All that an idea's folder tells."""
+    """All that an idea's folder tells.
+
+    Attributes:
+        notes: what the agent wrote down.
+        runs: its runs.
+        curves: of these.
+        pictures: that were drawn.
+        pictures_left_out: files that were too large, or too many.
+        logs: what was printed.
+        logs_left_out: how many more there are.
+        exchanges: with the model.
+        exchanges_left_out: how many more there are.
+        program: the code of a program that was brought, against the baseline's.
+    """
 
     notes: Excerpt | None
     runs: list[RunStory]
@@ -120,6 +133,7 @@ class Story:
     logs_left_out: int
     exchanges: list[Exchange]
     exchanges_left_out: int
+    program: Diff | None = None
 
 
 class Reader:
@@ -196,7 +210,7 @@ class Reader:
         return self._baselines[digest]
 
     def _template_code(self, template: TemplateSummary, digest: str) -> list[str] | None:
-        path = template.template.folder / "experiment.py"
+        path = template.template.experiment
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != digest:
             return None
@@ -241,8 +255,9 @@ def read(
     pictures, too_many = _pictures(reader, workspace, report, told)
     logs, more_logs = _logs(reader, folder / "logs")
     exchanges, more_exchanges = _exchanges(reader, folder / "exchanges", idea.entries)
+    given = told.given
     return Story(
-        notes=reader.excerpt(workspace / "notes.txt", MAX_NOTES),
+        notes=None if given else reader.excerpt(workspace / "notes.txt", MAX_NOTES),
         runs=list(_runs(reader, template, idea, workspace, names)),
         curves=drawing.Curves(drawn.plots, drawn.hidden, unreadable),
         pictures=pictures,
@@ -251,7 +266,16 @@ def read(
         logs_left_out=more_logs,
         exchanges=exchanges,
         exchanges_left_out=more_exchanges,
+        program=_program(reader, template, idea, given.file) if given else None,
     )
+
+
+def _program(
+    reader: Reader, template: TemplateSummary, idea: IdeaSummary, file: str
+) -> Diff | None:
+    """What a program that was brought has other than the baseline, whether or not it runs."""
+    before, code = reader.baseline_code(template, idea), reader.code(reader.results / file)
+    return None if before is None or code is None else compare(before, code, BASELINE_RUN)
 
 
 def _runs(

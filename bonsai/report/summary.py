@@ -25,8 +25,11 @@ from bonsai.evaluation import (
     verdict,
 )
 from bonsai.models import CALLS, SPENT, Spending
+from bonsai.report import words
 from bonsai.settings import Settings
 from bonsai.templates import Claim, Idea, Reported, Template
+
+FIRST_EDITS = ("edit", "propose", "program")  # the steps before which claims are sealed
 
 
 @dataclass
@@ -133,6 +136,12 @@ class TemplateSummary:
         return self.template.scorer.metrics[self.primary].better
 
     @property
+    def needs_no_seed(self) -> bool:
+        """Whether its programs take no seed, so that a figure that does not vary is exact."""
+        scorer = self.template.scorer
+        return isinstance(scorer, Reported) and scorer.seeding == "none"
+
+    @property
     def best(self) -> tuple[IdeaSummary, selection.Selected] | None:
         """The idea with the largest gain on fresh seeds, and how far it is expected to fall back.
 
@@ -168,6 +177,11 @@ class SweepSummary:
     def ideas(self) -> list[tuple[TemplateSummary, IdeaSummary]]:
         """All ideas of all templates, in the order in which they were asked for."""
         return [(template, idea) for template in self.templates for idea in template.ideas]
+
+    @property
+    def wording(self) -> words.Wording:
+        """How to speak of what it judges."""
+        return words.wording(self.settings.judges)
 
     @property
     def failures(self) -> Counter[str]:
@@ -261,7 +275,7 @@ def _check_idea(template: Template, idea: IdeaSummary, base: list[Entry]) -> Non
     if (best := idea.best_run) is None:
         return
     steps = [entry.step for entry in idea.entries]
-    first_edit = next(place for place, step in enumerate(steps) if step in ("edit", "propose"))
+    first_edit = next(place for place, step in enumerate(steps) if step in FIRST_EDITS)
     before_edits = "claims" in steps[:first_edit]
     idea.checks[best].append(checks.sealed(idea.claims, idea.seal, before_edits))
     cost = checks.cost(template, _looks(idea.entries, best), _looks(base, BASELINE_RUN))
@@ -282,8 +296,9 @@ def _looks(entries: list[Entry], run: str) -> list[dict[str, Any]]:
 def _judge(sweep: SweepSummary) -> None:
     """Compare each confirmed idea with what it claims to beat, and correct for all claims."""
     planned = len(sweep.settings.interim_analyses())
+    one = sweep.wording.one
     open_verdicts = [
-        (idea, _compare(template, idea, claim, planned))
+        (idea, _compare(template, idea, claim, planned, one))
         for template, idea in sweep.ideas
         for claim in idea.claims
     ]
@@ -292,7 +307,9 @@ def _judge(sweep: SweepSummary) -> None:
         idea.verdicts.append(each)
 
 
-def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyses: int) -> Verdict:
+def _compare(
+    template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyses: int, one: str
+) -> Verdict:
     """A verdict yet to be spoken: the comparison that a claim rests on, or why there is none."""
     run, other = idea.confirmed, idea.fresh.get(claim.against)
     if claim.against == BASELINE_RUN:
@@ -301,7 +318,7 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyse
     if not idea.runs:
         return plain.model_copy(update={"why": "No run finished."})
     if run is None:
-        return plain.model_copy(update={"why": "No run of the idea was confirmed."})
+        return plain.model_copy(update={"why": f"No run of the {one} was confirmed."})
     if claim.against == idea.best_run:
         why = f"{claim.against} is the only run that could be the idea's: there is no control."
         return plain.model_copy(update={"why": why})
@@ -313,11 +330,7 @@ def _compare(template: TemplateSummary, idea: IdeaSummary, claim: Claim, analyse
     shared = min(
         len(run.seeds), len(other.seeds)
     )  # one of them may have failed at a later analysis
-    if (
-        isinstance(template.template.scorer, Reported)
-        and template.template.scorer.seeding == "none"
-        and not (run.varies(claim.metric) or other.varies(claim.metric))
-    ):
+    if template.needs_no_seed and not (run.varies(claim.metric) or other.varies(claim.metric)):
         exact = verdict.compare_exactly(run.means[claim.metric], other.means[claim.metric])
         return plain.model_copy(update={"comparison": exact})
     comparison = verdict.compare(

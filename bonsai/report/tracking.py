@@ -110,7 +110,7 @@ def track(sweep: SweepSummary, kind: Kind) -> str:
 def _records(sweep: SweepSummary) -> Iterator[Record]:
     for template in sweep.templates:
         folder = sweep.results / template.template.name
-        code = template.template.folder / "experiment.py"
+        code = template.template.experiment
         for entry in template.entries:
             if entry.step == "baseline" and entry.ok:
                 yield _record(sweep, template, None, entry, folder / claims.BASELINE_RUN, code)
@@ -135,7 +135,7 @@ def _record(
     fresh = template.confirmed if idea is None else idea.fresh.get(run)
     texts = {"experiment.py": _text(code)}
     if idea is not None:
-        before = _text(template.template.folder / "experiment.py").splitlines(keepends=True)
+        before = _text(template.template.experiment).splitlines(keepends=True)
         now = texts["experiment.py"].splitlines(keepends=True)
         texts["changes.diff"] = "".join(difflib.unified_diff(before, now, "run_0", run))
     return Record(
@@ -144,11 +144,11 @@ def _record(
         ended=entry.time,
         params={
             "template": name,
-            "idea": idea.idea.called if idea else "",
+            sweep.wording.one: idea.idea.called if idea else "",
             "run": run,
             "seeds": ",".join(map(str, scores.seeds)),
             "dataset": scores.dataset,
-            "model": sweep.settings.model or "cassettes",
+            "model": sweep.settings.model or "cassettes" if sweep.wording.edited else "none",
             "code_sha256": entry.data.get("experiment") or (sha256(code) if code.is_file() else ""),
         },
         points=_points(scores) | _curves(folder / "history.json"),

@@ -91,6 +91,22 @@ def test_a_page_opens_from_a_file_without_complaint_and_asks_for_nothing_outside
     assert opened.page.evaluate(broken) == 0
 
 
+@pytest.mark.parametrize("name", ["index.html", "ideas/toy--gen_3.html"])
+def test_a_judgement_opens_without_complaint_and_axe_finds_nothing(
+    visit: Any, tmp_path: Path, name: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    results = reports.judged(tmp_path, reports.CODE.replace("images: int = 60", "images: int = 50"))
+    made = report.write(summarise(results), finished=False)
+    opened = visit(name, folder=made.parent, bypass_csp=True)
+    assert opened.complaints == []
+    assert "taken" not in opened.page.title(), "a script of the model's ran"
+    opened.page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    found = Axe().run(opened.page).response
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["index.html", IDEA])
 def test_axe_finds_nothing_to_complain_about(visit: Any, name: str, scheme: str) -> None:
