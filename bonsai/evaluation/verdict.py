@@ -18,13 +18,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
+from bonsai.kit.statistics import MOST_SEEDS, holm, p_above, sign_flip_p
 from bonsai.templates import Claim
 
 LEVEL = 0.05  # two-sided: a half for claims wrongly supported, a half for claims wrongly refuted
-MOST_SEEDS = 40  # the exact test looks at 2^n sign flips, by halves of them
 OUT_OF_REACH = 1000  # seeds; nobody runs more
 HOPE = 1.0  # standard errors that more seeds may turn out better; chosen by benchmarks/verdicts.py
 
@@ -129,7 +128,7 @@ def compare(run: Sequence[float], other: Sequence[float], planned_analyses: int 
     reach = (
         float(stdtrit(count - 1, 1 - LEVEL / 2 / planned_analyses)) * deviation / math.sqrt(count)
     )
-    p = 2 * planned_analyses * min(_p_above(differences), _p_above(-differences))
+    p = 2 * planned_analyses * min(p_above(differences), p_above(-differences))
     return plain.model_copy(
         update={
             "low": mean - reach,
@@ -155,8 +154,8 @@ def weigh(claim: Claim, comparison: Comparison) -> Evidence:
     gains = _sign(claim) * np.asarray(comparison.differences)
     factor = 2 * comparison.looks
     return Evidence(
-        better=min(1.0, factor * _p_above(gains)),
-        short=min(1.0, factor * _p_above(claim.smallest_effect - gains)),
+        better=min(1.0, factor * p_above(gains)),
+        short=min(1.0, factor * p_above(claim.smallest_effect - gains)),
     )
 
 
@@ -284,56 +283,26 @@ def is_worth_more(claim: Claim, comparison: Comparison, claims: int, most: int) 
     return not decided and needed is not None and needed <= most
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment of p-values (Scand. J. Statist. 6:65-70, 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = np.empty(len(p_values))
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return [float(value) for value in adjusted]
-
-
-def sign_flip_p(gains: npt.ArrayLike) -> float:
-    """Exact one-sided p-value of Fisher's test by sign flips: that the mean is no more than zero.
-
-    The share of the 2^n ways to give the gains other signs whose sum is at least as large. They are
-    counted by halves: every sum of the first half, with how many sums of the second are enough.
-
-    Args:
-        gains: at most `MOST_SEEDS` values, symmetric about zero if nothing was gained.
-    """
-    gains = np.asarray(gains, dtype=float)
-    if len(gains) > MOST_SEEDS:
-        raise ValueError(f"{len(gains)} values; at most {MOST_SEEDS} can be flipped exactly")
-    middle = len(gains) // 2
-    first, second = (np.sort(_signed_sums(half)) for half in (gains[:middle], gains[middle:]))
-    slack = 1e-9 * float(np.abs(gains).sum())  # sums that differ by rounding alone are equal
-    enough = len(second) - np.searchsorted(second, gains.sum() - slack - first, side="left")
-    return float(enough.sum()) / 2.0 ** len(gains)
-
-
-def _signed_sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """All 2^n sums of values with signs."""
-    sums = np.zeros(1)
-    for value in values:
-        sums = np.concatenate([sums + value, sums - value])
-    return sums
-
-
-def _p_above(gains: npt.NDArray[np.float64]) -> float:
-    """One-sided p-value of a mean of zero or less: the larger of the t-test's and the exact one."""
-    from scipy.special import stdtr
-
-    error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
-    mean = float(gains.mean())
-    if error <= 1e-12 * abs(mean):  # the same on every seed, but for rounding
-        student = 0.0 if mean > 0 else 1.0
-    else:
-        student = float(stdtr(len(gains) - 1, -mean / error))
-    return max(student, sign_flip_p(gains))
-
-
 def _sign(claim: Claim) -> float:
     return -1.0 if claim.direction == "lower" else 1.0
+
+
+__all__ = [
+    "HOPE",
+    "LEVEL",
+    "MOST_SEEDS",
+    "OUT_OF_REACH",
+    "Comparison",
+    "Evidence",
+    "Verdict",
+    "Word",
+    "compare",
+    "compare_exactly",
+    "holm",
+    "interim_analyses",
+    "is_worth_more",
+    "judge",
+    "seeds_to_decide",
+    "sign_flip_p",
+    "weigh",
+]

@@ -9,8 +9,8 @@ import numpy as np
 import score
 
 from bonsai import kit
-from bonsai.evaluation.verdict import compare, holm
 from bonsai.kit import plotting
+from bonsai.kit.statistics import holm, paired_p
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY, OLIVE = plotting.PALETTE
 GREY = plotting.BASELINE_GREY
@@ -146,8 +146,8 @@ def rules_at_focus(runs: list[kit.Run]) -> plt.Figure | None:
     genes = table[names["genes"]][:, 0]
     others = {rule: table[name][:, 0] - genes for rule, name in names.items()
               if rule not in ("genes", "fake_no_time", "fake_median")}  # fmt: skip
-    tests = [compare(values, np.zeros_like(values)).p for values in others.values()]
-    adjusted = dict(zip(others, holm([1.0 if p is None else p for p in tests]), strict=True))
+    tests = [paired_p(values) for values in others.values()]
+    adjusted = dict(zip(others, holm(tests), strict=True))
     order = sorted(others, key=lambda rule: float(others[rule].mean()))
     figure, axis = plt.subplots(figsize=(8, 1.7 + 0.33 * len(order)))
     for row, rule in enumerate(order):
