@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bonsai.base import BonsaiError
-from bonsai.engines import commits
+from bonsai.engines import git
 from bonsai.engines.commits import is_range, read_range
 from bonsai.templates import Template
 from tests.sweeps import REPOSITORY
@@ -379,7 +379,7 @@ def test_a_link_and_a_giant_are_refused(forge: Forge, monkeypatch: pytest.Monkey
     assert "is no file, but a link" in _refused("HEAD~1..")
     experiment.unlink()
     forge.height(2)
-    monkeypatch.setattr(commits, "MOST_BYTES", 100)
+    monkeypatch.setattr(git, "MOST_BYTES", 100)
     assert "at most 100 are read" in _refused("HEAD~2..")
 
 
@@ -388,4 +388,4 @@ def test_a_message_is_shown_as_far_as_it_is_fit_to_be(forge: Forge) -> None:
     ((_, left),) = read_range("HEAD~1..", None)
     told = left.best[0].origin.partition(": ")[2]
     assert told.startswith("?[31mred xxx")
-    assert len(told) == commits.MOST_SUBJECT
+    assert len(told) == git.MOST_SUBJECT
