@@ -18,6 +18,7 @@ from bonsai.models import WAIT_SECONDS, Budget
 from bonsai.templates import Idea, Reported, Template, contract
 
 FORM = 2  # of what stands in a results folder; one more whenever an older one cannot be read
+GIVEN = "given"  # the folder of programs that were brought, in a results folder
 REPORT = "report"  # the folder of the report in a results folder
 MOST_PROGRAM_BYTES = 1_000_000  # of one that is brought to be judged
 MAX_TRIES = 4  # as The AI Scientist has it
@@ -43,6 +44,20 @@ class GivenProgram(BaseModel):
     origin: str
     engine: str = ""
     claimed: float | None = None
+
+    @classmethod
+    def lay(
+        cls, results: Path, file: str, content: bytes, *,
+        origin: str, engine: str = "", claimed: float | None = None,
+    ) -> GivenProgram:  # fmt: skip
+        """Keep a program in a results folder; `file` is its name among those that were given."""
+        path = results / GIVEN / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return cls(
+            file=f"{GIVEN}/{file}", sha256=hashlib.sha256(content).hexdigest(), origin=origin,
+            engine=engine, claimed=claimed,
+        )  # fmt: skip
 
 
 class Assignment(BaseModel):

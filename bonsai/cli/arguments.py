@@ -145,6 +145,7 @@ def establish(
     executor: str = "local",
     allow_network: bool = False,
     pass_env: list[str] | None = None,
+    say: Say = typer.echo,
 ) -> list[Template]:
     """The templates, those without `score.py` with what was found out by running them.
 
@@ -189,7 +190,7 @@ def establish(
             data_from=places,
             network=allow_network,
             pass_env=pass_env or [],
-            say=typer.echo,
+            say=say,
         )
         for template in templates
     ]

@@ -8,8 +8,9 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,6 +51,13 @@ from bonsai.cli.common import (
     app,
     for_people,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bonsai.report import SweepSummary
+    from bonsai.settings import Settings
+    from bonsai.templates import Template
 
 
 @app.command()
@@ -215,30 +223,52 @@ def demand_price(model: str | None, api_base: str | None, in_dollars: bool) -> N
         )
 
 
-def begin(templates: list[Any], settings: Any, out: Path | None) -> None:
+def begin(templates: list[Template], settings: Settings, out: Path | None) -> None:
     """Make the results folder, and do what the settings say.
 
     Raises:
         BonsaiError: a template has no such data, or the folder holds a sweep.
     """
-    data = settings.data
     for template in templates:
-        if data is not None and data not in template.scorer.datasets:
-            offered = ", ".join(template.scorer.datasets)
-            raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
+        demand_data(template, settings.data)
+    with new_results(out) as results:
+        settings.save(results)
+        sweep(results, settings)
+
+
+def demand_data(template: Template, data: str | None) -> None:
+    """Refuse a data set that a template does not have.
+
+    Raises:
+        BonsaiError: that is so.
+    """
+    if data is not None and data not in template.scorer.datasets:
+        offered = ", ".join(template.scorer.datasets)
+        raise BonsaiError(f"--data {data}: {template.name} offers {offered}")
+
+
+@contextlib.contextmanager
+def new_results(out: Path | None) -> Iterator[Path]:
+    """A folder for results; taken back if a mistake shows before anything has begun there.
+
+    Raises:
+        BonsaiError: the folder holds a sweep.
+    """
+    from bonsai.base import untrusted
+    from bonsai.settings import GIVEN
+
     results = (out or arguments.RESULTS / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
     if (results / "sweep.json").exists():
         raise BonsaiError(
             f"{results} holds a sweep already; `bonsai resume {results}` goes on with it"
         )
     results.mkdir(parents=True, exist_ok=True)
-    settings.save(results)
     try:
-        _sweep(results, settings)
+        yield results
     except BonsaiError:
         if not (results / "ledger.jsonl").exists():  # not begun: the command can be given again
-            for name in ("sweep.json", ".lock"):
-                (results / name).unlink(missing_ok=True)
+            for name in ("sweep.json", ".lock", GIVEN):
+                untrusted.remove(results / name)
             with contextlib.suppress(OSError):
                 results.rmdir()
         raise
@@ -257,10 +287,17 @@ def resume(results: Results = None, wait_for_model: WaitForModel = None) -> None
     settings = Settings.load(folder)
     if wait_for_model is not None:
         settings = settings.model_copy(update={"wait_for_model": wait_for_model})
-    _sweep(folder, settings)
+    sweep(folder, settings)
 
 
-def _sweep(results: Path, settings: Any) -> None:
+def sweep(results: Path, settings: Settings, console: Console | None = None) -> SweepSummary:
+    """Do what is left to do in a results folder, and tell a person how it goes; see `Sweep.run`.
+
+    Args:
+        results: the folder.
+        settings: what is asked.
+        console: where to tell it; by default stdout.
+    """
     from bonsai import report
     from bonsai.cli.board import Board
     from bonsai.models import ServiceGone
@@ -269,17 +306,19 @@ def _sweep(results: Path, settings: Any) -> None:
     from bonsai.sweep import Sweep
 
     tracking.demand(settings.track)
-    board = Board()
+    board = Board(console)
     how = f"model {settings.model}" if settings.model else "cassettes (no model given)"
     if settings.search is not None and settings.model is None:
         how = "no model"
     ideas = sum(len(assignment.ideas) for assignment in settings.assignments)
-    board.say(
-        f"{ideas} ideas on {len(settings.assignments)} templates with {how}; results in {results}"
-    )
+    told = f"{ideas} ideas on {len(settings.assignments)} templates with {how}"
+    if settings.judges:
+        on = ", ".join(assignment.name for assignment in settings.assignments)
+        told = f"{ideas} program{'s' * (ideas != 1)} to judge on {on}"
+    board.say(f"{told}; results in {results}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` is as good as Ctrl-C
     try:
-        sweep = Sweep(results, settings, board).run()
+        done = Sweep(results, settings, board).run()
     except KeyboardInterrupt:
         board.say(f"stopped; nothing finished is lost. Go on with: bonsai resume {results}")
         sys.stdout.flush()
@@ -288,10 +327,11 @@ def _sweep(results: Path, settings: Any) -> None:
         board.say(str(results / REPORT / "index.html"))
         raise
     board.say("")
-    board.say(report.headline(sweep))
-    if sweep.failures:
-        kinds = ", ".join(f"{count} × {kind}" for kind, count in sweep.failures.most_common())
+    board.say(report.headline(done))
+    if done.failures:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in done.failures.most_common())
         board.say(f"what went wrong: {kinds} (see the report)")
     for kind in settings.track:
-        board.say(tracking.track(sweep, kind))
+        board.say(tracking.track(done, kind))
     board.say(str(results / REPORT / "index.html"))
+    return done

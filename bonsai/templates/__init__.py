@@ -9,6 +9,7 @@ from bonsai.templates import contract, idea_files, new
 from bonsai.templates.arguments import arguments
 from bonsai.templates.contract import Claim, Claims, History, Idea, Limits
 from bonsai.templates.idea_files import IdeaSet, read_ideas
+from bonsai.templates.idea_mending import slug
 from bonsai.templates.inspection import (
     Sight,
     calls_a_model,
@@ -91,5 +92,6 @@ __all__ = [
     "see_downloads",
     "see_missing_packages",
     "see_model_calls",
+    "slug",
     "templates_folder",
 ]
