@@ -18,7 +18,7 @@ from bonsai.engines import ai_scientist, make_task
 from bonsai.engines.service import Service
 from bonsai.templates import Template
 from tests import sweeps
-from tests.ai_scientist_loop import check_paper, whole_loop
+from tests.ai_scientist_loop import call, check_paper, read_results, whole_loop
 from tests.engines.bare import bare_python
 
 SHIPPED = sorted(path.parent for path in sweeps.REPOSITORY.glob("templates/*/experiment.py"))
@@ -73,16 +73,20 @@ def test_it_runs_in_their_loop_without_bonsai(tmp_path: Path) -> None:
 def test_every_shipped_template_runs_there(source: Path, tmp_path: Path) -> None:
     data = "mini" if source.name in ("fashion_mnist", "fine_pruning") else None
     project, lines = _export(source, tmp_path, data)
-    check_paper(whole_loop(project, _environment(tmp_path, source.name, data)))
+    environment = _environment(tmp_path, source.name, data)
+    call(project, environment, "python", "experiment.py", "--out_dir=run_0", timeout=120)
+    call(project, environment, "python", "plot.py", timeout=120)
+    assert read_results(project, 0)
+    check_paper(project)
     assert (f"BONSAI_DATASET={data} python" in lines[-1]) == (data is not None)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fashion_mnist", "gene_network_pruning"])
-def test_the_doctor_finds_the_folder_sound(name: str, tmp_path: Path) -> None:
-    source = next(path for path in SHIPPED if path.name == name)
-    folder, _ = _export(source, tmp_path, "mini")
-    assert [each.what for each in examine(folder) if each.status == "failure"] == []
+def test_the_doctor_finds_the_folder_sound(tmp_path: Path) -> None:
+    folder, _ = _export(sweeps.REPOSITORY / "templates" / "fashion_mnist", tmp_path, "mini")
+    wrong = [each.what for each in examine(folder) if each.status in ("failure", "warning")]
+    assert len(wrong) == 1, wrong
+    assert "run_0/final_info.json is missing" in wrong[0]  # it is made where the project runs
 
 
 def test_what_is_needed_of_the_kit_goes_along_and_nothing_else(tmp_path: Path) -> None:
