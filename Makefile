@@ -1,6 +1,7 @@
 # make demo   a real sweep with recorded ideas: no key, no network but for the installation
 # make test   the test suite        make test-all   what is slow by nature, to be run after it
 # make agents the coding agents that some tests start, each in a place of its own under .agents
+# make engines   OpenEvolve and ShinkaEvolve, which some tests start, likewise under .engines
 # make lint   format, lint, types, versions, imports      make bench   benchmarks
 PYTHON ?= python3
 VENV   := .venv
@@ -9,8 +10,10 @@ READY  := $(VENV)/.ready
 AGENTS := .agents
 NPM    := opencode-ai@1.18.33 @openai/codex@0.169.0 @anthropic-ai/claude-code@2.1.197
 PYPI   := mini-swe-agent==2.4.6 gptme==0.35.1
+ENGINES := .engines
+EVOLVE := openevolve==0.4.1 shinka-evolve==0.0.7
 
-.PHONY: demo test test-all agents lint bench format clean
+.PHONY: demo test test-all agents engines lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python runner.py run fashion_mnist --data mini --workers 2 \
@@ -38,6 +41,20 @@ agents-anew:
 		$(AGENTS)/$${package%%==*}/bin/python -m pip install --quiet $$package; \
 	done
 	echo '$(NPM) $(PYPI)' > $(AGENTS)/.ready
+
+engines: $(ENGINES)/.ready
+$(ENGINES)/.ready: Makefile
+	echo '$(EVOLVE)' | cmp --silent - $@ || $(MAKE) --no-print-directory engines-anew
+	touch $@
+
+.PHONY: engines-anew
+engines-anew:
+	rm -rf $(ENGINES)
+	set -e; for package in $(EVOLVE); do \
+		$(PYTHON) -m venv $(ENGINES)/$${package%%==*}; \
+		$(ENGINES)/$${package%%==*}/bin/python -m pip install --quiet $$package; \
+	done
+	echo '$(EVOLVE)' > $(ENGINES)/.ready
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ PASSED = -2e8  # of what has passed the smoke test, and was not measured yet
 THRESHOLD = -5e8  # between what may go on to the next stage, and what may not
 FAILED = -1e9  # of what could not be measured
 GRACE_SECONDS = 60.0  # for starting and ending, on top of what programs may last
+ROUNDING = 1e-12  # of a value; a spread below that is none
 FAR = 3.0  # standard errors that a candidate may be behind on its first seed, to be run on the rest
 
 
@@ -101,6 +102,7 @@ def compare(template: Template, own: Scores, base: Scores, wanted: int, stage: S
     difference, seeds = float(differences.mean()), len(own.seeds)
     if seeds > 1:
         error = float(differences.std(ddof=1) / np.sqrt(seeds))
+        error = 0.0 if error < ROUNDING * abs(own.means[name]) else error
         over = seeds >= wanted
     else:
         error = float(np.sqrt(2) * np.std(base.per_seed[name], ddof=1))
@@ -118,7 +120,8 @@ def compare(template: Template, own: Scores, base: Scores, wanted: int, stage: S
     )
     if seeds > 1:
         better = int((sign * differences > 0).sum())
-        told += f" It is better on {better} of {seeds} seeds. The score is the gain less the error."
+        told += f" It is better on {better} of {seeds} seeds." if difference else ""
+        told += " The score is the gain less the error."
     elif over:
         told += " That is far behind, so it was not run on more seeds."
     figures = {"difference": difference, "stderr": error, "seeds": float(seeds)}

@@ -48,6 +48,15 @@ EXTRA_SECONDS = 20.0  # on top, since programs start more slowly beside others
 FEW = 3  # seeds; with fewer the first is run again beside the others, to see whether seeds matter
 GLANCE_SECONDS = 0.5
 
+TOLD = {  # how what is said of a failure begins
+    "broken": "It breaks",
+    "fabricates": "It is not believed",
+    "forks": "It starts too many processes",
+    "hangs": "It hangs",
+    "takes too much": "It takes too much",
+    TOO_SLOW: "It is too slow",
+}
+
 
 class Trouble(BonsaiError):
     """The evaluator's own: no candidate can be measured until somebody has mended it."""
@@ -151,7 +160,7 @@ class _Trial:
             raise Failed("does not parse", f"It does not parse: {problem}")
         for check in checks.reporting(self.template, self.program):
             if check.passed is False:
-                raise Failed("fabricates", f"It is not believed ({check.name}): {check.found}")
+                raise Failed("fabricates", f"{TOLD['fabricates']} ({check.name}): {check.found}")
 
     def measure(self, stage: Stage, known: Scores | None) -> Evaluation:
         """Run it as far as a stage goes.
@@ -225,16 +234,14 @@ class _Trial:
         text = str(error).replace(f"{self.work}/run/", "").replace(str(self.work), "")
         if error.kind == "data not at hand":
             return Trouble(text)
-        if error.kind == "results not believed":
-            return Failed("fabricates", text)
-        kind = "broken"
+        kind = "fabricates" if error.kind == "results not believed" else "broken"
         if error.kind == "limit crossed":
             kind = "takes too much"
             if "its time limit" in text:
                 kind = "hangs" if smoke else TOO_SLOW
             elif "processes and threads" in text:
                 kind = "forks"
-        return Failed(kind, text[0].upper() + text[1:])
+        return Failed(kind, f"{TOLD[kind]}: {text}")
 
     def _believe(self, done: Measured, folder: Path, base: Scores | None) -> None:
         """Refuse what the runner would not believe of an idea of its own."""
@@ -244,7 +251,7 @@ class _Trial:
                 raise Failed("edits the harness", told)
         for check in checks.of_run(self.template, self.task.data, done, base):
             if check.passed is False:
-                raise Failed("fabricates", f"It is not believed ({check.name}): {check.found}")
+                raise Failed("fabricates", f"{TOLD['fabricates']} ({check.name}): {check.found}")
 
 
 def _holds(path: Path, content: bytes) -> bool:
