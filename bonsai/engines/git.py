@@ -85,11 +85,7 @@ class Git:
         Raises:
             BonsaiError: there are too many.
         """
-        told = self._output(
-            "--literal-pathspecs", "rev-list", "--reverse", "--topo-order", "--full-history",
-            last, *([f"^{after}"] if after else []), "--", path,
-        )  # fmt: skip
-        commits = told.decode().split()
+        commits = self._touching(path, last, after)
         if len(commits) > MOST_COMMITS:
             raise BonsaiError(
                 f"{len(commits):,} commits changed {path}; at most {MOST_COMMITS} are looked at"
@@ -98,6 +94,17 @@ class Git:
             entry = self.tree(commit, path).get(path)  # none where the commit removed it
             if entry is not None and entry.mode == FILE:
                 yield commit, entry
+
+    def began(self, path: str, last: str) -> str | None:
+        """The first commit up to the last that has a file."""
+        return next(iter(self._touching(path, last, None)), None)
+
+    def _touching(self, path: str, last: str, after: str | None) -> list[str]:
+        told = self._output(
+            "--literal-pathspecs", "rev-list", "--reverse", "--topo-order", "--full-history",
+            last, *([f"^{after}"] if after else []), "--", path,
+        )  # fmt: skip
+        return told.decode().split()
 
     def content(self, entry: Entry, called: str) -> bytes:
         """What a file holds, byte for byte.
