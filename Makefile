@@ -84,6 +84,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/recorded.py --worlds 40 --budgets 60
 	$(BIN)/python benchmarks/early_stopping.py --worlds 20
 	$(BIN)/python benchmarks/search_overhead.py --candidates 1000
+	$(BIN)/python benchmarks/engines.py
 
 format: $(READY)
 	$(BIN)/ruff format .
