@@ -22,7 +22,7 @@ from bonsai.engines.task import Task, make_task
 from bonsai.execution import sandbox
 from bonsai.templates import Template
 from tests.crashes import BRISK
-from tests.engines.scripted import proposing
+from tests.engines.scripted import MOST_REQUESTS, Proposer
 from tests.fake_model import FakeModel
 from tests.sweeps import REPOSITORY
 
@@ -71,6 +71,7 @@ EDITS: Mapping[str, tuple[str, str]] = {  # what is replaced, and by what
     "spies": (MAIN, SPY),
     "good once more": (HEIGHT, "HEIGHT = 1.25\n"),
 }
+AMOUNT = len(EDITS) + 1  # a multiple of the 5 after which OpenEvolve writes a checkpoint
 # How those fail that do, and what is said of them.
 FAILS = {
     "does not parse": "It does not parse",
@@ -146,17 +147,23 @@ class Evolved:
     done: subprocess.CompletedProcess[str]
 
 
-def evolve(engine: str, venv: str, folder: Path, amount: tuple[str, int]) -> Evolved:
-    """Have an engine evolve a task by the command that the export told, but for how long."""
-    binaries = needs(venv)
-    with proposing() as model:
+def evolve(engine: str, place: str, folder: Path, option: str) -> Evolved:
+    """Have an engine evolve a task by the command that the export told, but for how long.
+
+    Args:
+        engine: its name.
+        place: of its programs, below `.engines`.
+        folder: where to.
+        option: of its command that says how many candidates it makes.
+    """
+    binaries = needs(place)
+    with FakeModel().serving() as model:
         _, at, commands = exported(engine, folder, model.url)
         made = programs((at / "initial.py").read_text())
-        model.script[:] = [*_script(made)]
-        option, number = amount
+        model.script[:] = [Proposer(made.values())] * MOST_REQUESTS
         command = next(each for each in commands if not each.startswith(("#", "bonsai ")))
         assert f" {option} 100" in command
-        command = command.replace(f" {option} 100", f" {option} {number}")
+        command = command.replace(f" {option} 100", f" {option} {AMOUNT}")
         environment = {
             **os.environ,
             "OPENAI_API_KEY": KEY,
@@ -169,18 +176,12 @@ def evolve(engine: str, venv: str, folder: Path, amount: tuple[str, int]) -> Evo
     return Evolved(at, made, model, done)
 
 
-def _script(made: Mapping[str, str]) -> list[object]:
-    from tests.engines.scripted import MOST_REQUESTS, Proposer
-
-    return [Proposer(made.values())] * MOST_REQUESTS
-
-
-def survivors() -> list[psutil.Process]:
-    """What outlives its candidate, and evaluators that nobody waits for."""
+def survivors(folder: Path) -> list[psutil.Process]:
+    """What outlives its candidate, and evaluators of a task that are at work."""
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if SURVIVOR in (line := process.info["cmdline"] or []) or "bonsai.engines.evaluator" in line
+        if SURVIVOR in (line := process.info["cmdline"] or []) or str(folder.resolve()) in line
     ]
 
 

@@ -16,6 +16,7 @@ from bonsai.engines.marks import END, START
 from tests.fake_model import FakeModel, Says
 
 MOST_REQUESTS = 5000
+ABOUT = "<NAME>\nan_edit\n</NAME>\n<DESCRIPTION>\nOf use.\n</DESCRIPTION>\n"  # for ShinkaEvolve
 HEADING = re.compile(r"^# (?:Current [Pp]rogram|Incorrect Program to Fix)$", re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -36,10 +37,9 @@ def answer(messages: Messages, program: str) -> str:
     asked = "\n".join(each["content"] for each in messages)
     if "<DIFF>" in asked:  # ShinkaEvolve, which lets nobody repeat the marks
         change = _change(_between(current_program(messages)), _between(program))
-        return f"<NAME>\nan_edit\n</NAME>\n<DESCRIPTION>\nOf use.\n</DESCRIPTION>\n<DIFF>\n{change}\n</DIFF>"
+        return f"{ABOUT}<DIFF>\n{change}\n</DIFF>"
     if "<CODE>" in asked:
-        code = f"<CODE>\n```python\n{program}\n```\n</CODE>"
-        return f"<NAME>\nan_edit\n</NAME>\n<DESCRIPTION>\nOf use.\n</DESCRIPTION>\n{code}"
+        return f"{ABOUT}<CODE>\n```python\n{program}\n```\n</CODE>"
     if "SEARCH/REPLACE diff format" in asked:
         return _change(current_program(messages), program)
     return f"```python\n{program}\n```"
@@ -55,12 +55,11 @@ def _between(program: str) -> str:
 
 
 class Proposer:
-    """Answers one request after the other with the programs of a script, then with changes of no
-    effect to the first program that it was shown.
+    """Answers one request after the other with the programs of a script, then with idle changes.
 
     Attributes:
         told: how many requests it has answered.
-    """  # noqa: D205
+    """
 
     def __init__(self, programs: Iterable[str]) -> None:
         self._programs = list(programs)

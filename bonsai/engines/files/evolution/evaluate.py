@@ -29,15 +29,14 @@ SECRET = ("_KEY", "_TOKEN", "_SECRET")  # how the names of variables end that ar
 _first = {}  # what the first seed gave, by program, while OpenEvolve goes from stage to stage
 
 
-class Trouble(SystemExit):
-    """The evaluator's own: it ends the engine, for no program can be measured until it is mended.
-
-    An engine takes any other exception for a bad program, and ranks that above working ones.
-    """
-
-
 def _measure(program_path, stage, known=None):
-    """What Bonsai says of a program."""
+    """What Bonsai says of a program.
+
+    Raises:
+        SystemExit: no program can be measured, until somebody has mended something. That ends
+            OpenEvolve, which can go on from its last checkpoint; it would take any other exception
+            for a bad program, and rank that above working ones.
+    """
     folder = _task_folder()
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     python = os.environ.get("BONSAI_PYTHON") or task["python"]
@@ -58,7 +57,7 @@ def _measure(program_path, stage, known=None):
                     stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
                 )  # fmt: skip
             except OSError as error:
-                raise Trouble(f"evaluate.py: {python} cannot be started: {error}") from error
+                raise SystemExit(f"evaluate.py: {python} cannot be started: {error}") from error
             try:
                 code = process.wait(MOST_SECONDS)
             except subprocess.TimeoutExpired:
@@ -72,7 +71,7 @@ def _measure(program_path, stage, known=None):
             return json.loads(lines[-1])
         last = said.splitlines()[-1] if said else f"it ended with code {code} and gave no reason"
         print(said, file=sys.stderr)
-        raise Trouble(f"evaluate.py: no program can be measured: {last}")
+        raise SystemExit(f"evaluate.py: no program can be measured: {last}")
 
 
 def _end(process):
@@ -106,7 +105,7 @@ def _task_folder():
     for folder in [Path(named)] if named else [here, *list(here.parents)[:4], Path(TASK or here)]:
         if (folder / "task.json").is_file():
             return folder.resolve()
-    raise Trouble(
+    raise SystemExit(
         f"evaluate.py: there is no task.json in {named or here}; set BONSAI_TASK to the folder "
         "that was exported, or export it anew"
     )
@@ -175,7 +174,7 @@ def main():
     trouble = None
     try:
         found = _measure(options.program_path, "all")
-    except Trouble as error:
+    except SystemExit as error:
         trouble = error
         text = f"It was not measured, and that is not its fault. {error}"
         found = {"ok": False, "kind": "not measured", "feedback": text}
