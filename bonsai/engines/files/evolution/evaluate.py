@@ -7,8 +7,11 @@ what it does: BONSAI_PYTHON, an interpreter that has Bonsai, and BONSAI_TASK, th
 task.json lies.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
+import importlib
 import json
 import math
 import os
@@ -18,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 TASK = ""  # the folder that was exported, in case that this file was copied out of it
 MOST_SECONDS = 7200.0  # for one call; what is measured has limits of its own, which end it before
@@ -26,10 +30,12 @@ END_SECONDS = 20.0  # for ending in order
 MOST_CHARACTERS = 100_000  # of one argument of a command
 SECRET = ("_KEY", "_TOKEN", "_SECRET")  # how the names of variables end that are not handed on
 
-_first = {}  # what the first seed gave, by program, while OpenEvolve goes from stage to stage
+_first: dict[
+    str, dict[str, Any]
+] = {}  # what the first seed gave, by program, while OpenEvolve goes from stage to stage
 
 
-def _measure(program_path, stage, known=None):
+def _measure(program_path: str, stage: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
     """What Bonsai says of a program.
 
     Raises:
@@ -68,13 +74,14 @@ def _measure(program_path, stage, known=None):
         said = err.read_text(encoding="utf-8", errors="replace").strip()
         if code == 0:
             lines = out.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            return json.loads(lines[-1])
+            found: dict[str, Any] = json.loads(lines[-1])
+            return found
         last = said.splitlines()[-1] if said else f"it ended with code {code} and gave no reason"
         print(said, file=sys.stderr)
         raise SystemExit(f"evaluate.py: no program can be measured: {last}")
 
 
-def _end(process):
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End the whole group: first so that it can tidy up, then for certain."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + END_SECONDS
@@ -90,7 +97,7 @@ def _end(process):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
@@ -98,20 +105,21 @@ def _environment():
     }
 
 
-def _task_folder():
+def _task_folder() -> Path:
     """Where task.json lies: an engine may have copied this file into its own folder."""
     here = Path(__file__).resolve().parent
     named = os.environ.get("BONSAI_TASK")
     for folder in [Path(named)] if named else [here, *list(here.parents)[:4], Path(TASK or here)]:
-        if (folder / "task.json").is_file():
-            return folder.resolve()
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            if "fingerprint" in json.loads((folder / "task.json").read_text(encoding="utf-8")):
+                return folder.resolve()
     raise SystemExit(
         f"evaluate.py: there is no task.json in {named or here}; set BONSAI_TASK to the folder "
         "that was exported, or export it anew"
     )
 
 
-def _metrics(found):
+def _metrics(found: dict[str, Any]) -> dict[str, float]:
     """Figures by name; the score by which an engine ranks is among them."""
     metrics = {
         name: float(value)
@@ -124,24 +132,24 @@ def _metrics(found):
 # ------------------------------------------------------------------------------------- OpenEvolve
 
 
-def evaluate(program_path):
+def evaluate(program_path: str) -> Any:
     """The whole evaluation at once."""
     return _told(_measure(program_path, "all"))
 
 
-def evaluate_stage1(program_path):
+def evaluate_stage1(program_path: str) -> Any:
     """The smoke test: seconds."""
     return _told(_measure(program_path, "smoke"))
 
 
-def evaluate_stage2(program_path):
+def evaluate_stage2(program_path: str) -> Any:
     """The first seed."""
     found = _measure(program_path, "first")
     _first[program_path] = found
     return _told(found)
 
 
-def evaluate_stage3(program_path):
+def evaluate_stage3(program_path: str) -> Any:
     """The other seeds, unless it is far behind on the first."""
     before = _first.pop(program_path, None) or {}
     if before.get("over"):
@@ -149,23 +157,23 @@ def evaluate_stage3(program_path):
     return _told(_measure(program_path, "all", before.get("scores")))
 
 
-def _told(found):
+def _told(found: dict[str, Any]) -> Any:
     artifacts = {"feedback": found["feedback"]}
     if found.get("kind"):
         artifacts["failure"] = found["kind"]
     try:
-        from openevolve.evaluation_result import EvaluationResult
+        shape = importlib.import_module("openevolve.evaluation_result").EvaluationResult
     except ImportError:
         return _metrics(found)
-    return EvaluationResult(metrics=_metrics(found), artifacts=artifacts)
+    return shape(metrics=_metrics(found), artifacts=artifacts)
 
 
 # ----------------------------------------------------------------------------------- ShinkaEvolve
 
 
-def main():
+def main() -> None:
     """Evaluate a program as ShinkaEvolve asks for it, and leave two files in its folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--program_path", required=True)
     parser.add_argument("--results_dir", required=True)
     options, _ = parser.parse_known_args()
@@ -191,15 +199,15 @@ def main():
             "text_feedback": found["feedback"],
         },
     )
-    error = None if found["ok"] else f"{kind}: {found['feedback']}"
-    _write(results / "correct.json", {"correct": found["ok"], "error": error})
+    why = None if found["ok"] else f"{kind}: {found['feedback']}"
+    _write(results / "correct.json", {"correct": found["ok"], "error": why})
     print(found["feedback"])
     if trouble is not None:
         print(trouble, file=sys.stderr)
         sys.exit(3)
 
 
-def _write(path, value):
+def _write(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
