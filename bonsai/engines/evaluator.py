@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from bonsai.base import BonsaiError, plain_text, untrusted
+from bonsai.base import BonsaiError, listing, plain_text, untrusted
 from bonsai.engines import marks
 from bonsai.engines.evaluation import FAILED, PASSED, Evaluation, Failed, Stage, compare
+from bonsai.engines.harness import Harness, holds
 from bonsai.engines.task import Task
 from bonsai.evaluation import (
     SCORING,
@@ -94,13 +95,18 @@ def evaluate(
     work = temporary_folder("candidate")
     try:
         machine = _machine(task, cancel or threading.Event())
-        trial = _Trial(task, template, program, work, machine)
+        harness = None if machine.walls else Harness(folder, template)
         try:
+            trial = _Trial(task, template, program, work, machine)
             trial.look()
             found = trial.measure(stage, known)
         except Failed as failure:
-            found = Evaluation(False, stage, FAILED, failure.feedback, kind=failure.kind, over=True)
-        _template(task, folder)  # a candidate without walls could have reached it
+            found = _failed(failure.kind, failure.feedback, stage)
+        finally:
+            changed = harness.mend() if harness else []
+        if changed:
+            told = f"It edits the harness: {listing(changed[:5])} changed while it ran."
+            found = _failed("edits the harness", told, stage)
     except BonsaiError as error:
         raise error if isinstance(error, Trouble) else Trouble(str(error)) from error
     except OSError as error:
@@ -108,6 +114,10 @@ def evaluate(
     finally:
         untrusted.remove(work)
     return replace(found, seconds=round(time.monotonic() - started, 3))
+
+
+def _failed(kind: str, feedback: str, stage: Stage) -> Evaluation:
+    return Evaluation(False, stage, FAILED, feedback, kind=kind, over=True)
 
 
 def _template(task: Task, folder: Path) -> Template:
@@ -246,19 +256,12 @@ class _Trial:
     def _believe(self, done: Measured, folder: Path, base: Scores | None) -> None:
         """Refuse what the runner would not believe of an idea of its own."""
         for own in self.template.folder.glob("*.py"):
-            if own.name not in EDITABLE and not _holds(folder / own.name, own.read_bytes()):
+            if own.name not in EDITABLE and not holds(folder / own.name, own.read_bytes()):
                 told = f"It edits the harness: {own.name} was changed while it ran."
                 raise Failed("edits the harness", told)
         for check in checks.of_run(self.template, self.task.data, done, base):
             if check.passed is False:
                 raise Failed("fabricates", f"{TOLD['fabricates']} ({check.name}): {check.found}")
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return untrusted.read_bytes(path, len(content)) == content
-    except BonsaiError:
-        return False
 
 
 def main(arguments: Sequence[str]) -> int:

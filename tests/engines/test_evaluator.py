@@ -20,7 +20,7 @@ from bonsai.engines.task import Task
 from bonsai.evaluation import Scores
 from bonsai.execution import sandbox
 from bonsai.templates import Template
-from tests.engines.real_engines import FAILS, KEY, LIMITS, exported, programs, survivors
+from tests.engines.real_engines import FAILS, KEY, LIMITS, MAIN, exported, programs, survivors
 from tests.sweeps import TOY
 
 FAST = ("does not parse", "edits the harness", "crashes", "fabricates", "ignores its seed")
@@ -148,6 +148,22 @@ def test_a_run_that_lasts_many_times_the_templates_is_too_slow(task: tuple[Task,
     found = evaluate(patient, folder, slow.encode())
     assert (found.kind, found.combined_score) == ("too slow", FAILED)
     assert found.feedback.startswith("It is too slow: the run was killed")
+
+
+def test_without_walls_an_edit_of_the_harness_is_undone(tmp_path: Path) -> None:
+    task, folder, _ = exported("openevolve", tmp_path)
+    bare = task.model_copy(update={"sandbox": "off"})
+    reached = f"""
+    import pathlib
+    for name in ("template/score.py", "task.json", "template/more.py"):
+        pathlib.Path({str(folder)!r}, name).write_text("SEEDS = ()")
+"""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    text = (folder / "initial.py").read_text()
+    found = evaluate(bare, folder, text.replace(MAIN, MAIN + reached).encode())
+    assert (found.kind, found.combined_score) == ("edits the harness", FAILED)
+    assert "more.py, score.py and task.json changed while it ran" in found.feedback
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_changed_harness_is_nobodys_failure(tmp_path: Path) -> None:
