@@ -99,15 +99,18 @@ def score_run(
         scorer = template.scorer
         assert isinstance(scorer, Scorer), "what has no score.py is scored by `programs.score`"
         truth = scorer.load_truth(data, smoke)
-        per_seed, prints, trained_on = [], set(), []
+        per_seed, prints, trained_on, bare = [], set(), [], True
         for seed in seeds:  # one after the other: outcomes may be large
             outcome = outcomes.load(run / f"outcome_seed_{seed}.npz")
             per_seed.append(scorer.evaluate(outcome, truth, seed))
             prints.add(_fingerprint(outcome))
+            bare = bare and not any(array.ndim and array.size for array in outcome.values())
             trained_on.append(outcome.get("train_fingerprints"))
     except KitError as error:
         raise BonsaiError(str(error)) from error
     summary = summarise(per_seed)
+    # Where outcomes are lone numbers, what they are scored by is all that can differ.
+    differ = len(prints) > 1 or (bare and len({each[scorer.primary] for each in per_seed}) > 1)
     if claimed is None:
         write_json(path, {truth.name: summary})
     elif truth.name not in claimed:
@@ -123,7 +126,7 @@ def score_run(
         disagreements=_disagreements(claimed[truth.name].means, summary["means"])
         if claimed
         else [],
-        seeds_differ=len(seeds) == 1 or len(prints) > 1,
+        seeds_differ=len(seeds) == 1 or differ,
         trained_on_test=_trained_on_test(template, data, smoke, trained_on),
     )
 

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel
 
-from bonsai.kit.statistics import MOST_SEEDS, holm, p_above, sign_flip_p
+from bonsai.kit.statistics import MOST_SEEDS, ROUNDING, holm, p_above, sign_flip_p
 from bonsai.templates import Claim
 
 LEVEL = 0.05  # two-sided: a half for claims wrongly supported, a half for claims wrongly refuted
@@ -133,7 +133,7 @@ def compare(run: Sequence[float], other: Sequence[float], planned_analyses: int 
         update={
             "low": mean - reach,
             "high": mean + reach,
-            "effect": mean / deviation if deviation else None,
+            "effect": mean / deviation if deviation > ROUNDING * abs(mean) else None,
             "p": min(1.0, p),
         }
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_SEEDS = 40  # the exact test looks at 2^n sign flips, by halves of them
+ROUNDING = 1e-12  # of their mean, by which differences that are the same may differ
 
 
 def paired_p(differences: npt.ArrayLike) -> float:
@@ -68,7 +69,7 @@ def p_above(gains: npt.NDArray[np.float64]) -> float:
 
     error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
     mean = float(gains.mean())
-    if error <= 1e-12 * abs(mean):  # the same on every seed, but for rounding
+    if error <= ROUNDING * abs(mean):  # the same on every seed, but for rounding
         student = 0.0 if mean > 0 else 1.0
     else:
         student = float(stdtr(len(gains) - 1, -mean / error))

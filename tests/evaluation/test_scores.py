@@ -127,3 +127,14 @@ def test_where_an_experiment_left_no_final_info_the_runner_writes_it(run: Path) 
     assert found.disagreements == []
     assert json.loads(path.read_text())["digits"]["means"] == pytest.approx(claimed)
     assert scores.score_run(TOY, run, "digits", [0, 1]) == found
+
+
+@pytest.mark.parametrize(("heights", "differ"), [((1.0, 1.5), True), ((1.0, 1.0), False)])
+def test_lone_numbers_tell_whether_seeds_matter_by_what_is_judged(
+    heights: tuple[float, float], differ: bool, tmp_path: Path
+) -> None:
+    """Their seconds always differ, and say nothing."""
+    brisk = Template(sweeps.TOY.with_name("brisk"))
+    for seed, height in enumerate(heights):
+        np.savez(tmp_path / f"outcome_seed_{seed}.npz", height=height, seconds=float(seed))
+    assert scores.score_run(brisk, tmp_path, "numbers", [0, 1]).seeds_differ is differ

@@ -296,3 +296,7 @@ def test_a_large_effect_is_found_among_many_ideas() -> None:
     rng = np.random.default_rng(0)
     found = [word(rng.normal(2.0, 1.0, size=16), others=13) for _ in range(50)]
     assert found.count("supported") > 45
+
+
+def test_differences_that_are_the_same_but_for_rounding_have_no_effect_size() -> None:
+    assert compare([1.3, 1.4, 0.6 + 0.3], [1.0, 1.1, 0.6]).effect is None
