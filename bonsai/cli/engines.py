@@ -120,7 +120,7 @@ def judge(
       bonsai judge origin/main...HEAD --json                         what a pull request changes
     """
     from bonsai import report
-    from bonsai.engines.reading import bring
+    from bonsai.engines import bring
     from bonsai.models import Budget
     from bonsai.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bonsai.base import BonsaiError, untrusted
-from bonsai.engines import aide, ai_scientist, ai_scientist_v2, autoresearch, openevolve, shinka
+from bonsai.engines import ai_scientist, ai_scientist_v2, aide, autoresearch, openevolve, shinka
 from bonsai.engines.service import Service
 from bonsai.engines.task import Task
 from bonsai.templates import Template

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bonsai.base import BonsaiError, listing, untrusted
+from bonsai.engines import ai_scientist, ai_scientist_v2, aide, autoresearch, openevolve, shinka
 from bonsai.engines.candidate import Candidate, Left
 from bonsai.engines.commits import is_range, read_range
 from bonsai.engines.task import task_above
 from bonsai.templates import Template, find_templates
 
 MOST_BYTES = 1_000_000  # of a program
+READERS = (
+    openevolve.read,
+    shinka.read,
+    autoresearch.read,
+    aide.read,
+    ai_scientist.read,
+    ai_scientist_v2.read,
+)
 
 
 @dataclass(frozen=True)
@@ -48,18 +57,18 @@ def bring(words: Sequence[str], *, take_all: bool = False) -> list[Brought]:
         (template,) = find_templates([words[0]])
         before, *after = [_read_program(word) for word in words[1:]]
         return [Brought(template, _distinct(after), before=before)]
-    template = find_templates([words[0]])[0] if len(words) > 1 else None
+    asked = find_templates([words[0]])[0] if len(words) > 1 else None
     where = words[-1]
     if is_range(where):
-        found = read_range(where, template)
-        return [_of_left(left, template or Template(folder), take_all) for folder, left in found]
+        found = read_range(where, asked)
+        return [_of_left(left, asked or Template(folder), take_all) for folder, left in found]
     path = Path(where)
     if not path.exists():
-        raise BonsaiError(_not_there(where, alone=template is None))
-    if template is None and (path / "experiment.py").is_file():
+        raise BonsaiError(_not_there(where, alone=asked is None))
+    if asked is None and (path / "experiment.py").is_file():
         raise BonsaiError(f"{where} is a template; name the program to judge as well")
     left = read(path) if path.is_dir() else _left_alone(path)
-    return [_of_left(left, template, take_all)]
+    return [_of_left(left, asked, take_all)]
 
 
 def read(folder: Path) -> Left:
@@ -68,7 +77,6 @@ def read(folder: Path) -> Left:
     Raises:
         BonsaiError: no engine that is known left anything there, or it cannot be read.
     """
-    READERS = ()
     for reader in READERS:
         if (left := reader(folder)) is not None:
             return left
