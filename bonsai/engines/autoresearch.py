@@ -87,7 +87,7 @@ def export(template: Template, folder: Path, task: Task, service: Service) -> li
     width = max(18, len(metric) + 2)
     example = "\n".join(f"{name + ':':<{width}}{figure}" for name, figure in figures.items())
     told = evolution.render(
-        f"{NAME}/{PROGRAM}.j2", template, folder, task, service, example=example,
+        f"{NAME}/{PROGRAM}", template, folder, task, service, example=example,
         worse="1.005000" if template.scorer.metrics[metric].better == "lower" else "0.981000",
     )  # fmt: skip
     (folder / PROGRAM).write_text(told, encoding="utf-8")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bonsai.base import BonsaiError
 from bonsai.engines import git
 from bonsai.engines.commits import is_range, read_range
+from bonsai.execution import sandbox
 from bonsai.templates import Template
 from tests.sweeps import REPOSITORY
 
@@ -389,3 +394,63 @@ def test_a_message_is_shown_as_far_as_it_is_fit_to_be(forge: Forge) -> None:
     told = left.best[0].origin.partition(": ")[2]
     assert told.startswith("?[31mred xxx")
     assert len(told) == git.MOST_SUBJECT
+
+
+# ------------------------------------------------------------------------------- in a pull request
+
+
+def _workflow() -> dict[str, str]:
+    """What the steps of the workflow in docs/engines.md run, by their names."""
+    page = (REPOSITORY / "docs" / "engines.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    value = yaml.safe_load(block)
+    steps = value["jobs"]["judge"]["steps"]
+    assert steps[0]["with"] == {"fetch-depth": 0}
+    return {step["name"]: step["run"] for step in steps if "run" in step}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("jq") is None, reason="GitHub's machines have jq")
+@pytest.mark.parametrize(
+    ("change", "status", "told"),
+    [
+        (("HEIGHT = 1 ", "HEIGHT = 2 "), 0, "**supported**: templates/brisk/experiment.py at"),
+        (("HEIGHT = 1 ", "HEIGHT = 0 "), 1, "**refuted**: "),
+        (("what the ideas change", "a comment"), 0, "**undecided**: "),
+        (("HEIGHT = 1 ", "HEIGHT == = 1 "), 2, ""),
+    ],
+    ids=["better", "worse", "the same", "broken"],
+)
+def test_a_pull_request_gets_a_verdict(
+    forge: Forge, tmp_path: Path, change: tuple[str, str], status: int, told: str
+) -> None:
+    """By the very step of the workflow, in a clone as GitHub's checkout makes it."""
+    forge.git("checkout", "--quiet", "-b", "topic")
+    experiment = forge.folder / "experiment.py"
+    experiment.write_text(experiment.read_text().replace(*change))
+    forge.commit("a change")
+    clone = tmp_path / "clone"
+    forge.git("clone", "--quiet", "--branch=topic", f"{forge.top}", f"{clone}")
+    summary = tmp_path / "summary.md"
+    summary.touch()
+    step = _workflow()["Judge"]
+    assert "bonsai judge origin/main...HEAD" in step
+    if sandbox.choose("auto") is not None:
+        step = step.replace("--sandbox require", "--sandbox off")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step], cwd=clone,
+        env={**os.environ, "PATH": programs, "GITHUB_STEP_SUMMARY": f"{summary}"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert summary.read_text().startswith(told)
+    assert ("::warning::Undecided: 8 fresh seeds" in done.stdout) is ("undecided" in told)
+    if status != 2:
+        assert (clone / "verdict" / "report" / "index.html").is_file()
+        record = json.loads((clone / "verdict.json").read_text())
+        page = (REPOSITORY / "docs" / "engines.md").read_text()
+        named = set(re.findall(r"`(\w+)`", page.partition("| field |")[2].partition("\n\n")[0]))
+        assert named - set(record) - set(record["programs"][0]) <= {
+            "supported", "refuted", "undecided",
+        }  # fmt: skip
