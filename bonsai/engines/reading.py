@@ -82,6 +82,8 @@ def read(folder: Path) -> Left:
             return left
     if not any(folder.iterdir()):
         raise BonsaiError(f"{folder} is empty: there is nothing to judge")
+    if task_above(folder) is not None:
+        raise BonsaiError(f"{folder} holds a task, and nothing that an engine has left yet")
     raise BonsaiError(
         f"{folder} is nothing that an engine leaves: no openevolve_output, no results of "
         "ShinkaEvolve, no results.tsv of autoresearch, no journal of AIDE, no results of The AI "

@@ -18,7 +18,7 @@ from bonsai.templates import Idea, Template
 from tests import sweeps
 
 COMMANDS = ("list", "doctor", "new", "copy", "baseline", "run", "ideas", "ideas check", "resume",
-            "report", "plot")  # fmt: skip
+            "report", "plot", "search", "judge", "export")  # fmt: skip
 
 
 def _bonsai(*arguments: str) -> Result:
