@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from bonsai.engines import openevolve
 from bonsai.engines.evaluation import FAILED, PASSED, THRESHOLD, Evaluation, compare
 from bonsai.engines.evaluator import Trouble, evaluate
-from bonsai.engines.task import Task
-from bonsai.evaluation import Scores
+from bonsai.engines.service import Service
+from bonsai.engines.task import Task, make_task
+from bonsai.evaluation import Scores, established, this_machine
 from bonsai.execution import sandbox
 from bonsai.templates import Template
 from tests.engines.real_engines import FAILS, KEY, LIMITS, MAIN, exported, programs, survivors
-from tests.sweeps import TOY
+from tests.sweeps import STRANGER, TOY
 
 FAST = ("does not parse", "edits the harness", "crashes", "fabricates", "ignores its seed")
 # As OpenEvolve calls it: one stage after the other, in its own process.
@@ -171,6 +174,31 @@ def test_a_changed_harness_is_nobodys_failure(tmp_path: Path) -> None:
     (folder / "template" / "score.py").write_text("SEEDS = ()\n")
     with pytest.raises(Trouble, match="the harness was changed"):
         evaluate(task, folder, b"nonsense")
+
+
+@pytest.mark.slow
+def test_of_a_program_that_reports_its_own_scores_the_report_must_stay(tmp_path: Path) -> None:
+    template = tmp_path / "stranger"
+    template.mkdir()
+    body = "import random\nrandom.seed(3)\nlift = 0.0\nacc = 0.8 + lift + random.gauss(0, 0.01)"
+    info = "{'digits': {'means': {'accuracy': acc}}}"
+    (template / "experiment.py").write_text(STRANGER.format(options="", body=body, info=info))
+    prompt = {"system": "s", "task_description": "An odd\ttext \u2028 for YAML: \U0001f600"}
+    (template / "prompt.json").write_text(json.dumps(prompt))
+    found = established(Template(template), this_machine(1))
+    folder = tmp_path / "task"
+    folder.mkdir()
+    task = make_task(found, "digits", threads=1)
+    openevolve.export(found, folder, task, Service())
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["prompt"]["system_message"].startswith(f"s\n\n{prompt['task_description']}\n\n")
+    task, text = Task.load(folder), (folder / "initial.py").read_text()
+    better = evaluate(task, folder, text.replace("acc = 0.8", "acc = 0.9").encode())
+    assert better.combined_score == pytest.approx(0.1)
+    assert "code that computes the metrics changed" in better.feedback
+    for fake in ("{'accuracy': 0.99}", "{'accuracy': acc + 0.1}"):
+        found_out = evaluate(task, folder, text.replace("{'accuracy': acc}", fake).encode())
+        assert (found_out.kind, found_out.combined_score) == ("fabricates", FAILED)
 
 
 # ---------------------------------------------------------------------------------- evaluate.py
