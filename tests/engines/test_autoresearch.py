@@ -111,7 +111,7 @@ def agent(exported: Path) -> Agent:
 
 
 def _fabricates(agent: Agent) -> None:
-    agent.replace("HEIGHT = 2.5 ", "HEIGHT = 0.1 ")
+    agent.replace("HEIGHT = 2.2 ", "HEIGHT = 0.1 ")
     agent.replace(
         "import prepare\n\n    raise SystemExit(prepare.measure(__file__))",
         f"print('---\\n{METRIC}: 99.0\\npeak_memory_mb: 1.0')\n    raise SystemExit",
@@ -124,7 +124,7 @@ def test_eleven_steps_of_the_loop(agent: Agent) -> None:
         return lambda: agent.replace(*change)
 
     def inflate() -> None:
-        agent.replace("HEIGHT = 3 ", "HEIGHT = 2.5 ")
+        agent.replace("HEIGHT = 3 ", "HEIGHT = 2.2 ")
         agent.replace("{metrics[METRIC]:.6f}", "{metrics[METRIC] + 40:.6f}", "prepare.py")
 
     assert [
@@ -152,7 +152,7 @@ def test_eleven_steps_of_the_loop(agent: Agent) -> None:
     assert f"(its {METRIC} is none that prepare.py has measured)" in fabricated.origin
     # Whatever was done to the lines by which it is run, what is judged is the experiment.
     initial = marks.mark((BRISK / "experiment.py").read_text())
-    for candidate, height in zip(left.candidates, ("2", "3", "2.5", "0.1"), strict=True):
+    for candidate, height in zip(left.candidates, ("2", "3", "2.2", "0.1"), strict=True):
         expected = initial.replace(HEIGHT, f"HEIGHT = {height} ")
         assert candidate.source.decode() == expected
     status = agent.git("status", "--porcelain")
