@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,7 +147,10 @@ class Evolved:
     done: subprocess.CompletedProcess[str]
 
 
-def evolve(engine: str, place: str, folder: Path, option: str) -> Evolved:
+def evolve(
+    engine: str, place: str, folder: Path, option: str,
+    spoil: Callable[[Path], object] | None = None,
+) -> Evolved:  # fmt: skip
     """Have an engine evolve a task by the command that the export told, but for how long.
 
     Args:
@@ -155,10 +158,13 @@ def evolve(engine: str, place: str, folder: Path, option: str) -> Evolved:
         place: of its programs, below `.engines`.
         folder: where to.
         option: of its command that says how many candidates it makes.
+        spoil: is given the task's folder before the engine starts.
     """
     binaries = needs(place)
     with FakeModel().serving() as model:
         _, at, commands = exported(engine, folder, model.url)
+        if spoil is not None:
+            spoil(at)
         made = programs((at / "initial.py").read_text())
         model.script[:] = [Proposer(made.values())] * MOST_REQUESTS
         command = next(each for each in commands if not each.startswith(("#", "bonsai ")))

@@ -89,6 +89,18 @@ def test_what_the_real_one_left_is_read(evolved: Evolved) -> None:
     assert left.best[0].metrics["height"] == pytest.approx(1.5, abs=0.3)
 
 
+@pytest.mark.slow
+def test_trouble_of_the_evaluator_ends_it_before_anything_is_paid_for(tmp_path: Path) -> None:
+    """It would take an exception for a bad program, and rank that above working ones."""
+    evolved = evolve(
+        "openevolve", "openevolve", tmp_path, "--iterations",
+        spoil=lambda task: (task / "template" / "score.py").write_text("SEEDS = ()"),
+    )  # fmt: skip
+    assert evolved.done.returncode != 0
+    assert "no program can be measured: the harness was changed" in evolved.done.stderr
+    assert evolved.model.bodies == []
+
+
 # -------------------------------------------------------------------------------------- the export
 
 
