@@ -54,7 +54,7 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # What takes longest begins first, or one core would be left alone with it at the end.
 LONGEST = (
     "test_cassettes", "test_ai_scientist", "test_real_agents_pypi", "test_real_agents_npm",
-    "test_crash", "test_executors", "test_faults",
+    "test_shinka", "test_openevolve", "test_crash", "test_executors", "test_faults",
     "test_outage", "test_live_sweep", "test_doctor", "test_sweep", "test_text_forms",
 )  # fmt: skip
 

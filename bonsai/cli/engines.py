@@ -58,6 +58,9 @@ class EngineName(str, Enum):
     ai_scientist_v2 = "ai-scientist-v2"
 
 
+RUN_BY_ITSELF = {EngineName.ai_scientist, EngineName.ai_scientist_v2}  # not by our evaluator
+
+
 @app.command()
 @for_people
 def judge(
@@ -197,6 +200,7 @@ def export(
       bonsai export self_replication AI-Scientist/templates/self_replication --for ai-scientist
     """
     from bonsai import engines
+    from bonsai.execution import sandbox as walls
     from bonsai.templates import find_templates
 
     limits = arguments.parse_limits(limit or [])
@@ -211,6 +215,8 @@ def export(
     )  # fmt: skip
     service = engines.Service(**_given(model=model, api_base=api_base))
     commands = engines.export(found, engine.value, folder, task, service)
+    if engine not in RUN_BY_ITSELF and (why := walls.choose(sandbox.value)):
+        typer.echo(f"warning: candidates are run without walls here: {why}", err=True)
     typer.echo(f"{found.name} is written for {engine.value} to {folder}. There:")
     for line in commands:
         typer.echo(f"  {line}")

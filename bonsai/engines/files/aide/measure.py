@@ -28,7 +28,7 @@ def measure(program):
     """
     content = Path(program).read_bytes()
     started = time.time()
-    found = evaluate._measure(program, "all")
+    found = evaluate.measure(program, "all")
     metrics = found.get("metrics") or {}
     if not found["ok"] or METRIC not in metrics:
         raise NotMeasured(found["feedback"])

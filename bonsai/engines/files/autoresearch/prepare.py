@@ -63,7 +63,7 @@ def run(program, stage):
     with tempfile.TemporaryDirectory(prefix="train-") as folder:
         path = Path(folder, "experiment.py")
         path.write_bytes(program)
-        return evaluate._measure(path, stage)
+        return evaluate.measure(path, stage)
 
 
 def restored(content):

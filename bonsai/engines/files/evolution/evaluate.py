@@ -35,7 +35,7 @@ _first: dict[
 ] = {}  # what the first seed gave, by program, while OpenEvolve goes from stage to stage
 
 
-def _measure(program_path: str, stage: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
+def measure(program_path: str, stage: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
     """What Bonsai says of a program.
 
     Raises:
@@ -134,17 +134,17 @@ def _metrics(found: dict[str, Any]) -> dict[str, float]:
 
 def evaluate(program_path: str) -> Any:
     """The whole evaluation at once."""
-    return _told(_measure(program_path, "all"))
+    return _told(measure(program_path, "all"))
 
 
 def evaluate_stage1(program_path: str) -> Any:
     """The smoke test: seconds."""
-    return _told(_measure(program_path, "smoke"))
+    return _told(measure(program_path, "smoke"))
 
 
 def evaluate_stage2(program_path: str) -> Any:
     """The first seed."""
-    found = _measure(program_path, "first")
+    found = measure(program_path, "first")
     _first[program_path] = found
     return _told(found)
 
@@ -154,7 +154,7 @@ def evaluate_stage3(program_path: str) -> Any:
     before = _first.pop(program_path, None) or {}
     if before.get("over"):
         return _told(before)
-    return _told(_measure(program_path, "all", before.get("scores")))
+    return _told(measure(program_path, "all", before.get("scores")))
 
 
 def _told(found: dict[str, Any]) -> Any:
@@ -181,7 +181,7 @@ def main() -> None:
     results.mkdir(parents=True, exist_ok=True)
     trouble = None
     try:
-        found = _measure(options.program_path, "all")
+        found = measure(options.program_path, "all")
     except SystemExit as error:
         trouble = error
         text = f"It was not measured, and that is not its fault. {error}"
