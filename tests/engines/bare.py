@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -21,11 +22,9 @@ def bare_python(folder: Path, *distributions: str) -> dict[str, str]:
     seen = folder / "packages"
     seen.mkdir(parents=True)
     for name in _needed(list(distributions)):
-        for file in metadata.distribution(name).files or ():
-            top = file.parts[0]
-            place = Path(str(metadata.distribution(name).locate_file(top)))
-            if top not in ("..", "__pycache__") and place.exists() and not (seen / top).exists():
-                (seen / top).symlink_to(place)
+        for place in _places(name):
+            if not (seen / place.name).exists():
+                (seen / place.name).symlink_to(place)
     python = folder / "bin" / "python"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -B "$@"\n')
@@ -33,6 +32,15 @@ def bare_python(folder: Path, *distributions: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     return {**kept, "PATH": path, "PYTHONPATH": str(seen), "MPLCONFIGDIR": str(folder / "mpl")}
+
+
+@lru_cache
+def _places(name: str) -> tuple[Path, ...]:
+    """What a package puts beside others."""
+    distribution = metadata.distribution(name)
+    tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+    places = (Path(str(distribution.locate_file(top))) for top in tops)
+    return tuple(place for place in places if place.exists())
 
 
 def _needed(waiting: list[str]) -> list[str]:

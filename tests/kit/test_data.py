@@ -194,3 +194,15 @@ def test_a_file_that_another_process_makes_without_end_is_given_up(
         place.touch()
         with data.writing(path):
             pass
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 5)])
+def test_idx_files_are_read_as_torchvision_reads_them(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    array = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, dtype=">u4").tobytes()
+    (tmp_path / "file").write_bytes(header + array.tobytes())
+    theirs = torchvision().datasets.mnist.read_sn3_pascalvincent_tensor(str(tmp_path / "file"))
+    assert np.array_equal(data._idx(tmp_path / "file"), array)
+    assert np.array_equal(theirs.numpy(), array)
