@@ -32,7 +32,11 @@ MINI = PACKAGE / "kit" / "mini"
 INSTEAD = {"bonsai.kit.data": "data.py.j2", "bonsai.kit.keys": "keys.py.j2"}
 WORKING = ("OUT", "SEEDS", "SELECTION", "SMOKE", "SMOKE_CHANGES", "DATASET", "CURVE", "WORKING")
 MOST_SOURCE_BYTES = 2_000_000
-MOST_FILES = 10_000
+AS_ONE_FILE = (
+    "Here experiment.py, score.py and what they import are one program, which takes no arguments "
+    "and writes working/experiment_data.npy. The test labels are within its reach: they are for "
+    "scoring alone."
+)
 
 
 def export(template: Template, folder: Path, task: Task, service: Service) -> list[str]:
@@ -103,20 +107,25 @@ def program(template: Template, task: Task, mini: Path) -> str:
     frame = _frame(template.experiment, tree)
     scored = not template.is_self_reported
     scorer = template.scorer if scored else None
-    facts: dict[str, Any] = {"program": frame is None, "scored": scored, "mini": repr(str(mini))}
+    facts: dict[str, Any] = {
+        "program": frame is None,
+        "scored": scored,
+        "mini": json.dumps(str(mini)),
+    }
     facts |= {"selection": "", "curve": "", "data": "", "datasets": "", "seeds": "[0]"}
     if scorer is not None:
         facts |= {
-            "data": repr(task.data),
+            "data": json.dumps(task.data),
             "datasets": ", ".join(scorer.datasets),
             "seeds": repr(list(scorer.seeds)),
-            "selection": repr(scorer.selection),
-            "curve": repr(scorer.curve) if scorer.curve else "",
+            "selection": json.dumps(scorer.selection),
+            "curve": json.dumps(scorer.curve) if scorer.curve else "",
             "prepares": scorer.prepare is not None,
             "own_data": scorer.load_data.__module__ != "bonsai.kit.data",
         }
     if frame is not None:
-        facts |= {"config": frame.config, "train": frame.train, "smoke": repr(frame.smoke)}
+        changes = [f"    {json.dumps(name)}: {value!r},\n" for name, value in frame.smoke.items()]
+        facts |= {"config": frame.config, "train": frame.train, "smoke": changes}
     settings = _page("settings.py.j2", facts)
     facts["names"] = ", ".join(each for each in WORKING if f"\n{each} = " in settings)
     given = {"settings": settings, "results": _page("results.py.j2", facts)}
@@ -188,11 +197,17 @@ def topic(template: Template) -> str:
         f"# Title: {template.name.replace('_', ' ')}": "",
         "## Keywords": ", ".join(words),
         "## TL;DR": " ".join(about.split()),
-        "## Abstract": template.prompt.task_description,
+        "## Abstract": _task(template),
     }
     return "\n".join(
         f"{title}\n{text}\n" if text else f"{title}\n" for title, text in parts.items()
     )
+
+
+def _task(template: Template) -> str:
+    """What a model is told of the template, and what of that is otherwise here."""
+    told = template.prompt.task_description
+    return told if template.is_self_reported else f"{told}\n\n{AS_ONE_FILE}"
 
 
 def _idea(template: Template, idea: Idea) -> dict[str, Any]:
@@ -205,7 +220,7 @@ def _idea(template: Template, idea: Idea) -> dict[str, Any]:
             "Not searched for: this idea was written beside the code that it changes, and what was "
             "published of it is to be looked up before anything is called new."
         ),
-        "Abstract": f"{idea.Title}. {idea.Experiment}\n\n{template.prompt.task_description}",
+        "Abstract": f"{idea.Title}. {idea.Experiment}\n\n{_task(template)}",
         "Experiments": [idea.Experiment, *_measured(template)],
         "Risk Factors and Limitations": list(_risks(template, idea)),
     }

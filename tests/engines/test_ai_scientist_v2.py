@@ -201,7 +201,7 @@ def test_the_images_that_need_no_network_lie_beside_the_code(tmp_path: Path) -> 
     folder, _ = _export(sweeps.REPOSITORY / "templates" / "fashion_mnist", tmp_path, "mini")
     mini = folder / "data" / "fashion_mnist_mini.npz"
     assert mini.is_file()
-    assert f"MINI = Path({str(mini)!r})" in (folder / "fashion_mnist.py").read_text()
+    assert f'MINI = Path("{mini}")' in (folder / "fashion_mnist.py").read_text()
 
 
 def test_what_one_file_cannot_be_is_told_where(tmp_path: Path) -> None:
