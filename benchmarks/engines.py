@@ -246,32 +246,27 @@ def search(world: World, folder: Path, candidates: int) -> list[Outcome]:
     results, runs = folder / "results", max(30, SEEDS * (candidates + 1))
     with _serving() as url:
         command = [
-            *(
-                sys.executable,
-                REPOSITORY / "runner.py",
-                "search",
-                world.folder,
-                "--proposer",
-                "model",
-            ),
-            *("--model", "openai/scripted", "--api-base", url, "--agent", "rewrite"),
+            *(sys.executable, REPOSITORY / "runner.py", "search", world.folder),
+            *("--proposer", "model", "--agent", "rewrite"),
+            *("--model", "openai/scripted", "--api-base", url),
             *("--no-control", "--runs", runs, "--workers", 1, "--threads", 1, "--out", results),
             *("--max-slowdown", 10),
         ]
         wall = _run([str(each) for each in command], folder)
     told = report.gather(report.summarise(results)).templates[0]
     (idea,) = told.ideas
-    assert idea.search is not None, (results / "ledger.jsonl").read_text()[-2000:]
-    spent = sum(idea.search.runs.values()) + (len(told.baseline.seeds) if told.baseline else 0)
+    if idea.search is None or told.baseline is None:
+        sys.exit(f"the search did not begin: {told.problem}")
+    spent = sum(idea.search.runs.values()) + len(told.baseline.seeds)
     made = len(idea.search.tree)
-    winner = results / told.name / idea.folder / "workspace" / "run_1" / "experiment.py"
-    gain = world.gain(winner.read_bytes()) if winner.is_file() else 0.0
+    program = results / told.name / idea.folder / "workspace" / "experiment.py"
+    gain = world.gain(program.read_bytes()) if idea.search.winner else 0.0
     proven = idea.word == "supported"
     comparison = idea.main.verdict.comparison
     claim = comparison.mean if proven and comparison else 0.0
     return [
         Outcome(gain if proven else 0.0, claim, proven, made, spent, wall),
-        Outcome(gain, None, winner.is_file(), made, spent, wall),
+        Outcome(gain, None, idea.search.winner is not None, made, spent, wall),
     ]
 
 
