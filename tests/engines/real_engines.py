@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +23,7 @@ from bonsai.engines.service import Service
 from bonsai.engines.task import Task, make_task
 from bonsai.execution import sandbox
 from bonsai.templates import Template
+from tests import sweeps
 from tests.crashes import BRISK
 from tests.engines.scripted import MOST_REQUESTS, Proposer
 from tests.fake_model import FakeModel
@@ -203,3 +206,25 @@ def check_what_is_left(left: Left | None, evolved: Evolved) -> None:
     assert not kept & {evolved.programs[name].strip() for name in FAILS}
     assert left.task is not None
     assert left.task_folder == evolved.folder.resolve()
+
+
+def judged(path: Path, results: Path) -> dict[str, Any]:
+    """What `bonsai judge` says, all at once, of what an engine has left."""
+    done = sweeps.run(
+        "judge", str(path), "--all", "--seeds", "12", "--json", "--out", str(results),
+        cwd=results.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert isinstance(told, dict)
+    return told
+
+
+def check_the_verdict(told: dict[str, Any], engine: str) -> None:
+    """The good edits are, and no other; what was said of the best is near what is measured."""
+    words = {round(each["difference"], 2): each["verdict"] for each in told["programs"]}
+    assert {engine} == {each["engine"] for each in told["programs"]}
+    assert words[0.5] == "supported"
+    assert all(word != "supported" for gain, word in words.items() if gain <= 0)
+    best = next(each for each in told["programs"] if round(each["difference"], 2) == 0.5)
+    assert best["optimism_low"] < best["optimism"] < best["optimism_high"]

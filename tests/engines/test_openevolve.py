@@ -17,9 +17,11 @@ from tests.engines.real_engines import (
     FAILS,
     KEY,
     Evolved,
+    check_the_verdict,
     check_what_is_left,
     evolve,
     exported,
+    judged,
     survivors,
 )
 
@@ -87,6 +89,13 @@ def test_what_the_real_one_left_is_read(evolved: Evolved) -> None:
     assert left is not None
     assert left.best[0].metrics["combined_score"] == pytest.approx(0.5)
     assert left.best[0].metrics["height"] == pytest.approx(1.5, abs=0.3)
+
+
+@pytest.mark.slow
+def test_what_the_real_one_left_is_judged(evolved: Evolved, tmp_path: Path) -> None:
+    check_the_verdict(
+        judged(evolved.folder / "openevolve_output", tmp_path / "judged"), "openevolve"
+    )
 
 
 @pytest.mark.slow

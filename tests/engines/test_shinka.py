@@ -19,9 +19,11 @@ from tests.engines.real_engines import (
     FAILS,
     KEY,
     Evolved,
+    check_the_verdict,
     check_what_is_left,
     evolve,
     exported,
+    judged,
     survivors,
 )
 
@@ -94,6 +96,11 @@ def test_what_the_real_one_left_is_read(evolved: Evolved) -> None:
     assert left.best[0].metrics["combined_score"] == pytest.approx(0.5)
     assert left.best[0].metrics["height"] == pytest.approx(1.5, abs=0.3)
     assert Path(left.best[0].origin).read_bytes() == left.best[0].source
+
+
+@pytest.mark.slow
+def test_what_the_real_one_left_is_judged(evolved: Evolved, tmp_path: Path) -> None:
+    check_the_verdict(judged(evolved.folder / "results", tmp_path / "judged"), "shinka")
 
 
 # -------------------------------------------------------------------------------------- the export
