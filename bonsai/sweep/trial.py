@@ -138,7 +138,10 @@ class Trial:
 
     def _plots_of_template(self) -> Result:
         """The figures by the template's own plot.py: an idea must not lose its pictures."""
-        shutil.copy(self.context.template.folder / "plot.py", self.workspace.folder / "plot.py")
+        plot = self.context.template.folder / "plot.py"
+        if not plot.is_file():
+            return Result(True, "no figures: the template has no plot.py", self.talk.state())
+        shutil.copy(plot, self.workspace.folder / "plot.py")
         return self._plots()
 
     def _confirm(self) -> None:

@@ -129,7 +129,9 @@ class TestOneProgram:
 
     def test_a_loss_is_refuted_and_the_status_is_1(self, brisk: Path, tmp_path: Path) -> None:
         program = _program(brisk, tmp_path, "worse.py", "0.7")
-        done = _judge(brisk, program, "--out", tmp_path / "results")
+        without_plots = Path(shutil.copytree(brisk, tmp_path / "brisk"))
+        (without_plots / "plot.py").unlink()
+        done = _judge(without_plots, program, "--out", tmp_path / "results")
         assert done.exit_code == 1
         assert "1 refuted" in done.output
 
