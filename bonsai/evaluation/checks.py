@@ -118,11 +118,11 @@ def merged(found: Sequence[Check]) -> list[Check]:
 
 
 def sealed(claims: Sequence[Claim], seal: str | None, before_edits: bool) -> Check:
-    """Whether the claims are those that stood in the ledger before the first edit."""
+    """Whether the claims are those that stood in the ledger before the first version."""
     same = claims_module.seal(claims) == seal and before_edits
     found = (
-        f"Their hash {seal[:12] if seal else ''} stood in the ledger before the first edit." if same
-        else "They are not those that were sealed before the first edit."
+        f"Their hash {seal[:12] if seal else ''} stood in the ledger before the first version."
+        if same else "They are not those that were sealed before the first version."
     )  # fmt: skip
     return Check(name="claims sealed", passed=same, found=found)
 
