@@ -20,9 +20,8 @@ from typing import Any
 from bonsai.base import BonsaiError, untrusted, write_atomically
 from bonsai.engines.candidate import Candidate, Left
 from bonsai.engines.closure import PACKAGE
-from bonsai.engines.flattening import flatten
+from bonsai.engines.flattening import Sources, flatten
 from bonsai.engines.service import Service
-from bonsai.engines.sources import Sources
 from bonsai.engines.task import Task, task_above
 from bonsai.templates import Idea, Template, parse
 

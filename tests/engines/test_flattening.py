@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from bonsai.base import BonsaiError
-from bonsai.engines.flattening import flatten
-from bonsai.engines.sources import Sources
+from bonsai.engines.flattening import Sources, flatten
 
 
 def _flat(folder: Path, last: str, **modules: str) -> str:

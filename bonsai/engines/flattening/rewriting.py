@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bonsai.base import BonsaiError
-from bonsai.engines.scopes import Reference
-from bonsai.engines.sources import External, Own, Source, Unit
+from bonsai.engines.flattening.scopes import Reference
+from bonsai.engines.flattening.sources import External, Own, Source, Unit
 
 OWN_TEXT = "Path(__file__).read_bytes()"  # what identifies a version of a file
 NOTES = re.compile(r"[ \t]+# (fmt: skip|noqa\b[^\n]*|type: ignore\b[^\n]*)$", re.MULTILINE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bonsai.base import BonsaiError, untrusted
 from bonsai.engines.closure import file_of
-from bonsai.engines.scopes import Seen, bound, look
+from bonsai.engines.flattening.scopes import Seen, bound, look
 
 MOST_SOURCE_BYTES = 1_000_000
 NEVER = ("TYPE_CHECKING", "typing.TYPE_CHECKING")

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bonsai.base import BonsaiError
-from bonsai.engines.rewriting import Resolved, rewrite
-from bonsai.engines.sources import External, Own, Source, Sources, Unit, Whole
+from bonsai.engines.flattening.rewriting import Resolved, rewrite
+from bonsai.engines.flattening.sources import External, Own, Source, Sources, Unit, Whole
 
 Symbol = Own | External
 BUILTINS = frozenset(dir(builtins))
