@@ -29,6 +29,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import bonsai
+from bonsai.engines import ENGINES
 from tests import sweeps
 
 slow = pytest.mark.slow
@@ -293,6 +294,13 @@ def test_what_can_be_done_in_an_empty_folder_and_nothing_is_written_into_the_pac
     refused = installed.call("bonsai", "run", "my_subject", "--ideas", ideas, code=2)
     assert "none of these ideas has a cassette" in refused.stderr
     assert "ideas\n" in installed.call("bonsai", "ideas", "check", ideas).stdout
+
+    for engine in ENGINES:
+        export = ("bonsai", "export", "fashion_mnist", f"for_{engine}", "--data", "mini")
+        told = installed.call(*export, "--for", engine).stdout
+        assert told.startswith(f"fashion_mnist is written for {engine}"), told
+    judged = installed.call("bonsai", "judge", "for_openevolve", code=2)
+    assert "holds a task, and nothing that an engine has left yet" in judged.stderr
     assert installed.fingerprint() == before
 
 
