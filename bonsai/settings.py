@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bonsai.base import BonsaiError, untrusted, write_atomically
 from bonsai.evaluation import verdict
@@ -58,6 +58,19 @@ class GivenProgram(BaseModel):
             file=f"{GIVEN}/{file}", sha256=hashlib.sha256(content).hexdigest(), origin=origin,
             engine=engine, claimed=claimed,
         )  # fmt: skip
+
+    def read(self, results: Path) -> bytes:
+        """What it holds, byte for byte.
+
+        Raises:
+            BonsaiError: the results folder's copy is gone, or was changed.
+        """
+        content = untrusted.read_bytes(results / self.file, MOST_PROGRAM_BYTES)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise BonsaiError(
+                f"{results / self.file} was changed since it was brought; judge it anew"
+            )
+        return content
 
 
 class Assignment(BaseModel):
@@ -128,7 +141,6 @@ class Settings(BaseModel):
     agent_seconds: float = 600.0  # the deadline of one reply
     track: list[Literal["mlflow", "tensorboard"]] = []  # where else finished runs are logged
     search: SearchSettings | None = None  # None: an idea is a chain of edits
-    _results: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
@@ -170,23 +182,15 @@ class Settings(BaseModel):
         found = (item.programs.get(idea) for item in self.assignments if item.name == template)
         return next(found, None)
 
-    def read_given(self, program: GivenProgram) -> bytes:
-        """A program that was brought, byte for byte.
-
-        Raises:
-            BonsaiError: the results folder's copy is gone, or was changed.
-        """
-        path = self._results / program.file
-        content = untrusted.read_bytes(path, MOST_PROGRAM_BYTES)
-        if hashlib.sha256(content).hexdigest() != program.sha256:
-            raise BonsaiError(f"{path} was changed since it was brought; judge it anew")
-        return content
-
-    def templates(self) -> list[tuple[Template, list[Idea]]]:
+    def templates(self, results: Path | None = None) -> list[tuple[Template, list[Idea]]]:
         """The templates, and the ideas to try on each.
 
+        Args:
+            results: the results folder, with the programs that stand in for templates' own; without
+                it, these are the templates as they came.
+
         Raises:
-            BonsaiError: a template is no longer where it was.
+            BonsaiError: a template is no longer where it was, or a program was changed.
         """
         for item in self.assignments:
             if not (Path(item.template) / "experiment.py").is_file():
@@ -194,18 +198,18 @@ class Settings(BaseModel):
                     f"the template {item.template} is gone; put it back, or write its new place "
                     "into sweep.json in the results folder"
                 )
-        return [(self._template(item), item.ideas) for item in self.assignments]
-
-    def _template(self, item: Assignment) -> Template:
-        program = None
-        if item.baseline is not None:
-            self.read_given(item.baseline)  # says so if it is gone
-            program = self._results / item.baseline.file
-        return Template(Path(item.template), item.reported, item.called, program)
+        found = []
+        for item in self.assignments:
+            program = None
+            if item.baseline is not None and results is not None:
+                item.baseline.read(results)  # says so if it is not what was brought
+                program = results / item.baseline.file
+            template = Template(Path(item.template), item.reported, item.called, program)
+            found.append((template, item.ideas))
+        return found
 
     def save(self, results: Path) -> None:
-        """Write `sweep.json`, and know from now on where the results are."""
-        self._results = results
+        """Write `sweep.json`."""
         write_atomically(results / "sweep.json", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
@@ -223,9 +227,7 @@ class Settings(BaseModel):
                 f"{path} was written by another version of Bonsai (results of form {form}, this "
                 f"version reads {FORM}); go on with that version, or start a new sweep"
             )
-        settings = contract.check(cls, value, str(path))
-        settings._results = results
-        return settings
+        return contract.check(cls, value, str(path))
 
 
 @lru_cache(maxsize=4)

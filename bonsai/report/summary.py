@@ -221,7 +221,7 @@ def summarise(results: Path) -> SweepSummary:
     for entry in entries:
         of_idea.setdefault((entry.template, entry.idea), []).append(entry)
     templates = []
-    for template, tried in settings.templates():
+    for template, tried in settings.templates(results):
         base = of_idea.get((template.name, ""), [])
         ideas = [
             _summarise_idea(template, idea, of_idea.get((template.name, idea.Name), []))

@@ -64,7 +64,7 @@ class JudgeLoop(Trial):
         given = settings.given(template.name, self.idea.Name)
         assert given is not None, "the loop is for programs that were brought"
         try:
-            content = settings.read_given(given)
+            content = given.read(self.context.folder.parent)
         except BonsaiError as error:
             return Result(False, str(error), self.talk.state() | {"kind": "program gone"})
         before = sha256(self._experiment)

@@ -112,7 +112,7 @@ class Sweep:
                     f"the price of {live.model} is unknown: tokens are counted, not $"
                 )
         templates = []
-        for template, ideas in self.settings.templates():
+        for template, ideas in self.settings.templates(self.results):
             left = [idea for idea in ideas if not self._ended(template, idea.Name)]
             templates.append((template, left))
             metric = template.scorer.metrics[template.scorer.primary]

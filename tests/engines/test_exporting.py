@@ -49,8 +49,17 @@ def test_the_command_offers_every_engine_that_is_known() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_says_how_the_task_is_started_there(engine: str, brisk: Path, tmp_path: Path) -> None:
     done = _bonsai("export", brisk, "--for", engine, tmp_path / "task")
-    assert done.output.startswith(f"brisk is written for {engine} to ")
-    assert len(done.output.splitlines()) > 2
+    assert done.stdout.startswith(f"brisk is written for {engine} to ")
+    assert len(done.stdout.splitlines()) > 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_where_candidates_would_run_without_walls_it_says_so(
+    engine: str, brisk: Path, tmp_path: Path
+) -> None:
+    done = _bonsai("export", brisk, "--for", engine, tmp_path / "task", "--sandbox", "off")
+    warned = "candidates are run without walls here" in done.stderr
+    assert warned == (not engine.startswith("ai-scientist")), "those run them by themselves"
 
 
 @pytest.mark.parametrize("engine", sorted({*ENGINES} - {"ai-scientist-v2"}))
