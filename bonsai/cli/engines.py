@@ -36,14 +36,13 @@ from bonsai.cli.common import (
     app,
     for_people,
 )
-from bonsai.cli.sweeps import demand_data, new_results, sweep
+from bonsai.cli.sweeps import STATUS, demand_data, new_results, sweep
 
 if TYPE_CHECKING:
     from bonsai.engines import Brought, Candidate
     from bonsai.settings import Assignment
     from bonsai.templates import Template
 
-STATUS = {"supported": 0, "refuted": 1, "no result": 2, "undecided": 3}
 TAKEN = {"run_0", "logs", "confirm"}  # what else lies beside ideas in a template's results
 
 

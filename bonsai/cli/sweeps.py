@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from bonsai.templates import Template
 
 
+# With which `judge` ends, by its verdict; 2 is what errors end with.
+STATUS = {"supported": 0, "refuted": 1, "no result": 2, "undecided": 3}
+
+
 @app.command()
 @for_people
 def run(
@@ -279,15 +283,20 @@ def new_results(out: Path | None) -> Iterator[Path]:
 def resume(results: Results = None, wait_for_model: WaitForModel = None) -> None:
     """Go on with a sweep where it was, however it ended; nothing finished is done again.
 
+    A judgement that is resumed ends with the status of `bonsai judge`.
+
     Example:  bonsai resume results/2026-11-21_10-00-00
     """
+    from bonsai.report import overall
     from bonsai.settings import Settings
 
     folder = arguments.results_folder(results)
     settings = Settings.load(folder)
     if wait_for_model is not None:
         settings = settings.model_copy(update={"wait_for_model": wait_for_model})
-    sweep(folder, settings)
+    done = sweep(folder, settings)
+    if settings.judges:
+        raise typer.Exit(STATUS[overall(done)])
 
 
 def sweep(results: Path, settings: Settings, console: Console | None = None) -> SweepSummary:

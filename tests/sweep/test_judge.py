@@ -259,13 +259,13 @@ def test_what_cannot_be_judged_is_told_in_a_sentence_and_leaves_nothing(
 def test_killed_in_the_middle_it_goes_on_where_it_was_though_the_program_is_gone(
     brisk: Path, tmp_path: Path
 ) -> None:
-    program = _program(brisk, tmp_path, "better.py", "1.3")
+    program = _program(brisk, tmp_path, "worse.py", "0.7")
     before = _program(brisk, tmp_path, "before.py", "1.0")
     results = tmp_path / "results"
     arguments = ["judge", str(brisk), str(before), str(program), "--out", str(results)]
     with sweeps.start(*arguments, cwd=tmp_path) as process:
         deadline = time.monotonic() + 60
-        while not (results / "brisk" / "better" / "workspace" / "run_1").is_dir():
+        while not (results / "brisk" / "worse" / "workspace" / "run_1").is_dir():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
@@ -273,8 +273,8 @@ def test_killed_in_the_middle_it_goes_on_where_it_was_though_the_program_is_gone
     before.unlink()
     moved = results.rename(tmp_path / "moved")
     done = sweeps.run("resume", str(moved), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert overall(summarise(moved)) == "supported"
+    assert done.returncode == 1, done.stderr
+    assert overall(summarise(moved)) == "refuted"
 
 
 def test_a_program_that_was_changed_among_the_results_is_not_believed(
