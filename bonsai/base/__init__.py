@@ -15,7 +15,7 @@ from bonsai.base.files import (
     write_atomically,
 )
 from bonsai.base.ledger import END, NO_STEP, Entry, Ledger
-from bonsai.base.loose_json import MOST_CHARACTERS, Piece, find_json
+from bonsai.base.loose_json import MOST_CHARACTERS, Piece, find_json, spell_out
 from bonsai.base.markdown import Block, Fence, fence, lines_of, says, split
 from bonsai.base.text import listing, storable
 from bonsai.base.text_form import TextFile, decode, plain_text
@@ -43,6 +43,7 @@ __all__ = [
     "listing",
     "plain_text",
     "says",
+    "spell_out",
     "split",
     "storable",
     "tells_of_full_disk",

@@ -55,6 +55,7 @@ LATEX = re.compile(
     r"|t(?:au|heta|imes|ext[a-z]{0,4}|anh|an|op|o|ilde|riangle[a-z]*|frac|herefore)(?![a-zA-Z])"
     r"|[bfr][a-zA-Z]"
 )
+SPELT_OUT = {"b": "\\u0008", "t": "\\u0009", "n": "\\u000a", "f": "\\u000c", "r": "\\u000d"}
 COMMENT = re.compile(r"/\*.{0,500}?\*/|(?://|#)[^\n]*", re.DOTALL)
 WORD = re.compile(r"[^\W\d_]\w*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -259,6 +260,22 @@ def _keep_latex(text: str) -> tuple[str, list[int]]:
         return "\\" + match[0]
 
     return ESCAPE.sub(keep, text), added
+
+
+def spell_out(text: str) -> str:
+    """JSON in which no escape can be taken for the beginning of a command of LaTeX.
+
+    A line break before "u", say, is written by its number: `find_json` would read its usual escape
+    and the letter as the Greek one.
+    """
+
+    def spell(match: re.Match[str]) -> str:
+        escape = match[1]
+        if len(escape) == 1 and LATEX.match(text, match.start() + 1):
+            return SPELT_OUT[escape]
+        return match[0]
+
+    return ESCAPE.sub(spell, text)
 
 
 def _ends(source: str) -> list[int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bonsai.base import BonsaiError, decode, find_json, listing, untrusted
+from bonsai.base import BonsaiError, decode, find_json, listing, spell_out, untrusted
 from bonsai.templates.contract import AS_WRITTEN, MOST_NAME, Idea
 from bonsai.templates.idea_mending import (
     mend_idea,
@@ -177,10 +177,13 @@ def entries(value: Any, more: dict[str, Any] | None = None) -> list[Any]:
         key: each for key, each in value.items()
         if plain(key) in AROUND_IDEAS and isinstance(each, list | dict)
     }  # fmt: skip
-    if around:
+    # A named object is around ideas only if there are some: else it has a key that is called so.
+    named = bool(plain_keys(value) & {"name", "title"})
+    held = [one for each in around.values() for one in entries(each)]
+    if around and (not named or any(map(_is_idea, held))):
         more.update({key: each for key, each in value.items() if key not in around})
         return [one for each in around.values() for one in entries(each, more)]
-    if plain_keys(value) & {"name", "title"}:
+    if named:
         return [value]
     inside = {
         key: found
@@ -190,12 +193,12 @@ def entries(value: Any, more: dict[str, Any] | None = None) -> list[Any]:
     if not inside:
         return [value]
     more.update({key: each for key, each in value.items() if key not in inside})
-    named: list[Any] = []
+    ideas: list[Any] = []
     for key, found in inside.items():
         by_name = isinstance(value[key], dict) and found == [value[key]]
         without = by_name and "name" not in plain_keys(found[0])
-        named += [{"Name": key, **found[0]}] if without else found
-    return named
+        ideas += [{"Name": key, **found[0]}] if without else found
+    return ideas
 
 
 def distinct(ideas: Sequence[Idea]) -> tuple[list[Idea], list[str]]:
@@ -248,7 +251,7 @@ def as_written(idea: Idea) -> dict[str, Any]:
 
 def to_json(value: Any) -> str:
     """Ideas as the text of a file."""
-    return json.dumps(writable(value), indent=2, ensure_ascii=False) + "\n"
+    return spell_out(json.dumps(writable(value), indent=2, ensure_ascii=False)) + "\n"
 
 
 def _text(idea: Idea) -> tuple[Any, ...]:

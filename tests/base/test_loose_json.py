@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bonsai.base import BonsaiError, loose_json
-from bonsai.base.loose_json import find_json
+from bonsai.base.loose_json import find_json, spell_out
 
 WORDS = st.text(alphabet="abc xyz_äß", max_size=12)
 VALUES = st.recursive(
@@ -221,3 +221,11 @@ def test_of_a_long_text_as_much_is_looked_at_as_is_asked_for() -> None:
     text = json.dumps([{"n": "x" * 60_000}, {"n": 2}])
     assert find_json(text, 100_000)[0].value == json.loads(text)
     assert find_json(text)[0].value == {"n": 2}
+
+
+@given(st.text(alphabet='bfnrtu\\\b\f\n\r\t"au '))
+def test_what_is_spelt_out_is_read_back_as_it_was(text: str) -> None:
+    written = spell_out(json.dumps([{"text": text}]))
+    assert json.loads(written) == [{"text": text}]
+    (piece,) = find_json(written)
+    assert (piece.value, piece.mends) == ([{"text": text}], ())

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -439,6 +439,8 @@ PROSE = st.text(alphabet=st.characters(exclude_characters="{}"))
 
 
 @given(st.dictionaries(TEXT, VALUES), PROSE, PROSE, st.booleans(), st.booleans())
+@example({"IDEA": {}}, "", "", False, False)
+@example({"ideas": ["none"]}, "", "", False, True)
 def test_an_object_is_found_in_a_fence_or_bare_whatever_is_around_it(
     extra: dict[str, Any], before: str, after: str, fenced: bool, in_list: bool
 ) -> None:

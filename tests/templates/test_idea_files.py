@@ -231,6 +231,7 @@ def test_any_value_gives_ideas_or_a_sentence_and_is_mended_once_and_for_all(valu
     st.booleans(),
     st.integers(0, 40),
 )
+@example([{"Name": "0", "Title": "0", "Risk Factors": {"u": False}}], "", "utf-8", False, 0)
 @settings(max_examples=60, deadline=None)
 def test_any_mixture_of_deviations_is_read_or_is_a_sentence(
     tmp_path_factory: pytest.TempPathFactory,
