@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -40,7 +40,7 @@ from bonsai.cli.sweeps import STATUS, demand_data, new_results, sweep
 
 if TYPE_CHECKING:
     from bonsai.engines import Brought, Candidate
-    from bonsai.settings import Assignment
+    from bonsai.settings import Assignment, GivenProgram
     from bonsai.templates import Template
 
 TAKEN = {"run_0", "logs", "confirm"}  # what else lies beside ideas in a template's results
@@ -127,6 +127,9 @@ def judge(
     from bonsai.settings import Settings
 
     first, most = parse_range(seeds)
+    for option, given in (("--claimed", claimed), ("--smallest-effect", smallest_effect)):
+        if given is not None and not math.isfinite(given):
+            raise BonsaiError(f"{option} {given}: it must be a finite number")
     limits = arguments.parse_limits(limit or [])
     brought = bring(what, take_all=take_all)
     programs = sum(len(each.candidates) for each in brought)
@@ -265,7 +268,7 @@ def _fewest(claims: int, analyses: int) -> int:
     return math.ceil(-math.log2(verdict.LEVEL / 2 / analyses / claims))
 
 
-def _keep_baseline(results: Path, brought: Brought) -> Any:
+def _keep_baseline(results: Path, brought: Brought) -> GivenProgram | None:
     """The program that stands in for the template's own, kept among the results; None: none."""
     from bonsai.settings import GivenProgram
 
@@ -278,14 +281,14 @@ def _keep_baseline(results: Path, brought: Brought) -> Any:
     )  # fmt: skip
 
 
-def _with_baseline(results: Path, template: Template, baseline: Any) -> Template:
+def _with_baseline(results: Path, template: Template, baseline: GivenProgram | None) -> Template:
     from dataclasses import replace
 
     return replace(template, program=results / baseline.file) if baseline else template
 
 
 def _assignment(
-    results: Path, template: Template, baseline: Any, brought: Brought,
+    results: Path, template: Template, baseline: GivenProgram | None, brought: Brought,
     claimed: float | None, smallest_effect: float,
 ) -> Assignment:  # fmt: skip
     """The programs as ideas that nobody works on any more, and kept among the results.

@@ -188,7 +188,7 @@ def _by_primary(
     if task is None or folder is None:
         return []
     try:
-        scorer = task.template_at(folder).scorer
+        scorer = task.original(folder).scorer
     except BonsaiError:  # the template is gone: it is said where the candidates are judged
         return []
     metric = scorer.primary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bonsai.base import BonsaiError, listing, untrusted
@@ -111,10 +111,13 @@ def _of_left(left: Left, template: Template | None, take_all: bool) -> Brought:
                 "it; say `bonsai judge TEMPLATE` before the path"
             )
         return Brought(template, candidates, left.engine, left.before)
-    own = left.task.template_at(left.task_folder)
-    if template is None or template.fingerprint() == own.fingerprint():
-        return Brought(own, candidates, left.engine, left.before, left.task.data)
-    return Brought(template, candidates, left.engine, left.before)
+    if template is None:
+        template = left.task.original(left.task_folder)
+    elif template.fingerprint() != left.task.fingerprint:
+        return Brought(template, candidates, left.engine, left.before)
+    else:
+        template = replace(template, reported=left.task.reported)
+    return Brought(template, candidates, left.engine, left.before, left.task.data)
 
 
 def _read_program(word: str) -> Candidate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ FILE = "task.json"
 FOLDER = "template"  # the template's copy, in the folder that is exported
 FORM = 1  # one more whenever an older one cannot be read
 SEEDS = 4  # on which candidates are compared with the template
+NAME = r"^[^./\\\x00][^/\\\x00]*$"  # of a template: a folder among results is called so
 DEEPEST = 4  # folders between a task and what an engine leaves below it
 
 
@@ -29,7 +31,8 @@ class Task(BaseModel):
         form: of this file.
         bonsai: the version that wrote it.
         template: the template's name.
-        folder: where it lies; from the file's folder, or absolute.
+        origin: the folder that it was exported from.
+        folder: where its copy lies, from the file's folder; absolute where it was not copied.
         fingerprint: of its code, when it was exported.
         reported: what stands in for its `score.py`, where it has none.
         data: the data set.
@@ -45,7 +48,8 @@ class Task(BaseModel):
 
     form: int = FORM
     bonsai: str = bonsai.__version__
-    template: str
+    template: Annotated[str, Field(pattern=NAME)]
+    origin: str = ""
     folder: str = FOLDER
     fingerprint: str
     reported: Reported | None = None
@@ -97,6 +101,30 @@ class Task(BaseModel):
             f"{self.template} anew"
         )
 
+    def original(self, folder: Path) -> Template:
+        """The template as it lies where it came from: by that a verdict is spoken.
+
+        Whoever worked in a task's folder could change the copy there, and `task.json` with it. So
+        the copy is taken only where no original is left.
+
+        Raises:
+            BonsaiError: the original is not what the task says, so one of them was changed.
+        """
+        found = []
+        with suppress(BonsaiError):
+            found = find_templates([self.template])
+        origin = Path(self.origin)
+        if not found and self.origin and not origin.is_relative_to(folder.resolve()):
+            found = [Template(origin)] if (origin / "experiment.py").is_file() else []
+        if not found:
+            return self.template_at(folder)
+        if found[0].fingerprint() != self.fingerprint:
+            raise BonsaiError(
+                f"{found[0].folder} and what was exported to {folder} are not the same any more; "
+                "export it anew, or name the template to judge by before the path"
+            )
+        return Template(found[0].folder, self.reported, self.template)
+
 
 def make_task(
     template: Template,
@@ -120,6 +148,7 @@ def make_task(
     first = 1000 * (1 + secrets.randbelow(1_000_000)) + 500  # a sweep's begin at whole thousands
     return Task(
         template=template.name,
+        origin=str(template.folder.resolve()),
         fingerprint=template.fingerprint(),
         reported=template.reported,
         data=data,

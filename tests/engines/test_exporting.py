@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from bonsai.cli import app
 from bonsai.cli.engines import EngineName
-from bonsai.engines import ENGINES, Task
+from bonsai.engines import ENGINES, Task, bring
+from bonsai.templates import Template
 from tests import sweeps
 
 BRISK = sweeps.TOY.with_name("brisk")
@@ -134,14 +135,42 @@ class TestJudged:
         assert done.exit_code == 3
         assert (told["template"], told["programs"][0]["difference"]) == ("brisk", 0.0)
 
-    def test_a_template_that_was_changed_in_the_task_is_found_where_it_came_from_or_refused(
-        self, task: Path
-    ) -> None:
+    @pytest.fixture
+    def generous(self, task: Path, tmp_path: Path) -> Path:
+        """A program with no gain, in a task where one scores well: somebody changed its copy."""
         score = task / "template" / "score.py"
-        score.write_text(score.read_text() + "\n# generous\n")
+        score.write_text(score.read_text().replace('float(outcome["height"])', "9.0"))
+        return task
+
+    def _forge(self, task: Path, **changes: str) -> None:
+        written = json.loads((task / "task.json").read_text())
+        (task / "task.json").write_text(json.dumps({**written, **changes}))
+
+    def test_what_was_changed_in_the_task_is_measured_by_where_it_came_from(
+        self, generous: Path, brisk: Path
+    ) -> None:
+        (brought,) = bring([str(generous / "initial.py")])
+        assert brought.template.folder == brisk.resolve()
+
+    def test_a_task_whose_record_was_changed_with_the_copy_is_refused(self, generous: Path) -> None:
+        self._forge(generous, fingerprint=Template(generous / "template").fingerprint())
+        done = _bonsai("judge", generous / "initial.py")
+        assert done.exit_code == 2
+        assert "are not the same any more; export it anew, or name the template" in _said(done)
+
+    def test_where_no_original_is_left_the_copy_counts_if_it_is_what_was_exported(
+        self, task: Path, generous: Path
+    ) -> None:
+        self._forge(generous, origin="/nowhere")
+        done = _bonsai("judge", generous / "initial.py")
+        assert "is not what was exported: its code was changed since" in _said(done)
+
+    @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/b", ".", ""])
+    def test_a_name_that_leads_out_of_the_results_is_none(self, name: str, task: Path) -> None:
+        self._forge(task, template=name)
         done = _bonsai("judge", task / "initial.py")
         assert done.exit_code == 2
-        assert "is not what was exported: its code was changed since" in _said(done)
+        assert "task.json: template: string should match pattern" in _said(done)
 
     def test_another_template_may_be_named(self, task: Path, tmp_path: Path, brisk: Path) -> None:
         other = Path(shutil.copytree(brisk, tmp_path / "other"))

@@ -234,6 +234,8 @@ def test_a_template_of_others_is_judged_too_and_lower_can_be_better(tmp_path: Pa
         (["BRISK", "stuff/alone.py", "--seeds", "5..8"], "FIRST is 6 at least"),
         (["BRISK", "stuff/alone.py", "--seeds", "16..8"], "MOST no less than FIRST"),
         (["BRISK", "stuff/alone.py", "--seeds", "8-32"], "write it as FIRST..MOST, like 8..32"),
+        (["BRISK", "stuff/alone.py", "--claimed", "nan"], "--claimed nan: it must be a finite"),
+        (["BRISK", "stuff/alone.py", "--smallest-effect", "inf"], "it must be a finite number"),
         (["BRISK", "stuff/alone.py", "--data", "letters"], "--data letters: brisk offers numbers"),
         (["BRISK", "stuff/alone.py", "torn.py", "stuff/other.py", "--claimed", "1"],
          "--claimed is the figure of one program, and there are 2"),
