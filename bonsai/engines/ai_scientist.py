@@ -19,12 +19,12 @@ from bonsai.engines.candidate import Candidate, Left
 from bonsai.engines.closure import PACKAGE, kit_files
 from bonsai.engines.service import Service
 from bonsai.engines.task import Task, task_above
+from bonsai.settings import MOST_PROGRAM_BYTES
 from bonsai.templates import Template, contract, make_writable
 
 NAME = "ai-scientist"
 FILES = Path(__file__).resolve().parent / "files" / "ai_scientist"
 MINI = ("fashion_mnist_mini.npz", "LICENSE")  # the images that need no network
-MOST_SOURCE_BYTES = 2_000_000
 MOST_FOLDERS = 1000  # ideas in one folder of results
 
 
@@ -163,7 +163,7 @@ def _runs(idea: Path, with_name: bool) -> Iterator[Candidate]:
         info = idea / f"run_{number}" / "final_info.json"
         if untrusted.is_file(info) and untrusted.is_file(program):
             name = f"{idea.name}/run_{number}" if with_name else f"run_{number}"
-            source = untrusted.read_bytes(program, MOST_SOURCE_BYTES)
+            source = untrusted.read_bytes(program, MOST_PROGRAM_BYTES)
             yield Candidate(name, str(program), source, _means(info))
 
 

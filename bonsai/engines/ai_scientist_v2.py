@@ -23,6 +23,7 @@ from bonsai.engines.closure import PACKAGE
 from bonsai.engines.flattening import Sources, flatten
 from bonsai.engines.service import Service
 from bonsai.engines.task import Task, task_above
+from bonsai.settings import MOST_PROGRAM_BYTES
 from bonsai.templates import Idea, Template, parse
 
 NAME = "ai-scientist-v2"
@@ -30,7 +31,6 @@ FILES = Path(__file__).resolve().parent / "files" / "ai_scientist_v2"
 MINI = PACKAGE / "kit" / "mini"
 INSTEAD = {"bonsai.kit.data": "data.py.j2", "bonsai.kit.keys": "keys.py.j2"}
 WORKING = ("OUT", "SEEDS", "SELECTION", "SMOKE", "SMOKE_CHANGES", "DATASET", "CURVE", "WORKING")
-MOST_SOURCE_BYTES = 2_000_000
 AS_ONE_FILE = (
     "Here experiment.py, score.py and what they import are one program, which takes no arguments "
     "and writes working/experiment_data.npy. The test labels are within its reach: they are for "
@@ -296,7 +296,7 @@ def read(path: Path) -> Left | None:
             f"{path} is of AI-Scientist-v2 and holds no best_solution_*.py: no stage of it ended"
         )
     candidates = [
-        Candidate(each.parent.name, str(each), untrusted.read_bytes(each, MOST_SOURCE_BYTES))
+        Candidate(each.parent.name, str(each), untrusted.read_bytes(each, MOST_PROGRAM_BYTES))
         for each in programs
         if _is_experiment(each)
     ]

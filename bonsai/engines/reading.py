@@ -11,9 +11,9 @@ from bonsai.engines import ai_scientist, ai_scientist_v2, aide, autoresearch, op
 from bonsai.engines.candidate import Candidate, Left
 from bonsai.engines.commits import is_range, read_range
 from bonsai.engines.task import task_above
+from bonsai.settings import MOST_PROGRAM_BYTES
 from bonsai.templates import Template, find_templates
 
-MOST_BYTES = 1_000_000  # of a program
 READERS = (
     openevolve.read,
     shinka.read,
@@ -126,7 +126,7 @@ def _read_program(word: str) -> Candidate:
         raise BonsaiError(_not_there(word, alone=False))
     if path.is_dir():
         path = path / "experiment.py"
-    source = untrusted.read_bytes(path, MOST_BYTES, follow=True)
+    source = untrusted.read_bytes(path, MOST_PROGRAM_BYTES, follow=True)
     return Candidate(path.stem, word, source)
 
 
