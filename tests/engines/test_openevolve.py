@@ -24,6 +24,7 @@ from tests.engines.real_engines import (
     judged,
     survivors,
 )
+from tests.engines.scripted import current_program
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +32,16 @@ def evolved(tmp_path_factory: pytest.TempPathFactory) -> Evolved:
     return evolve("openevolve", "openevolve", tmp_path_factory.mktemp("oe"), "--iterations")
 
 
+def checkpoint(evolved: Evolved) -> Path:
+    """The programs of the last one."""
+    output = evolved.folder / "openevolve_output"
+    return output / "checkpoints" / f"checkpoint_{AMOUNT}" / "programs"
+
+
 @pytest.fixture(scope="module")
 def recorded(evolved: Evolved) -> dict[str, dict[str, Any]]:
     """What OpenEvolve has written of each program that was proposed, by its name."""
-    folder = evolved.folder / "openevolve_output" / "checkpoints" / f"checkpoint_{AMOUNT}"
-    found = [json.loads(file.read_text()) for file in (folder / "programs").glob("*.json")]
+    found = [json.loads(file.read_text()) for file in checkpoint(evolved).glob("*.json")]
     return {
         name: next(each for each in found if each["code"].strip() == text.strip())
         for name, text in evolved.programs.items()
@@ -75,10 +81,16 @@ def test_the_others_have_what_was_measured(recorded: dict[str, dict[str, Any]]) 
 
 
 @pytest.mark.slow
-def test_the_next_proposal_is_told_what_came_of_the_one_before(evolved: Evolved) -> None:
-    asked = json.dumps([body["messages"] for body in evolved.model.bodies])
-    assert "It worsens val_height by 0.05" in asked
-    assert "experiment.py says how high it is." in asked
+def test_who_changes_a_program_is_told_what_came_of_it(evolved: Evolved) -> None:
+    """Which one is changed next, OpenEvolve draws; so each request is held against its own."""
+    written = [json.loads(file.read_text()) for file in checkpoint(evolved).glob("*.json")]
+    feedback = {
+        each["code"].strip(): json.loads(each["artifacts_json"])["feedback"] for each in written
+    }
+    for body in evolved.model.bodies:
+        asked = body["messages"]
+        assert "experiment.py says how high it is." in asked[0]["content"]
+        assert feedback[current_program(asked).strip()] in asked[-1]["content"]
 
 
 @pytest.mark.slow
