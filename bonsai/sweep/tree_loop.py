@@ -74,7 +74,7 @@ class TreeLoop:
         make_journal: Callable[[Callable[[Entry | None], None]], Journal],
         on_line: Callable[[str], None],
     ) -> None:
-        """Prepare; nothing is written yet. Arguments as in `IdeaLoop`.
+        """Prepare; nothing is written yet. Arguments as in `Trial`.
 
         Raises:
             BonsaiError: the settings of the search do not suit the template.
