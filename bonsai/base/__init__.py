@@ -3,7 +3,7 @@
 Nothing here knows of experiments or models.
 """
 
-from bonsai.base import untrusted
+from bonsai.base import bibliography, untrusted
 from bonsai.base.errors import BonsaiError
 from bonsai.base.events import LinkedEvent
 from bonsai.base.files import (
@@ -35,6 +35,7 @@ __all__ = [
     "LinkedEvent",
     "Piece",
     "TextFile",
+    "bibliography",
     "decode",
     "fence",
     "find_json",

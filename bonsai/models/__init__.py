@@ -5,6 +5,7 @@ cassette, and pays from the `Books`.
 """
 
 from bonsai.models import cassette
+from bonsai.models.asking import Asker, asking
 from bonsai.models.budget import (
     CALLS,
     SPENT,
@@ -26,6 +27,7 @@ __all__ = [
     "SPENT",
     "WAIT_SECONDS",
     "Account",
+    "Asker",
     "Books",
     "Budget",
     "Cost",
@@ -38,6 +40,7 @@ __all__ = [
     "ServiceGone",
     "Session",
     "Spending",
+    "asking",
     "cassette",
     "describe_cost",
     "dollars",

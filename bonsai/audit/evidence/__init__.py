@@ -1,0 +1,1 @@
+"""What is on record of runs, read into `Facts`."""

@@ -1,0 +1,1 @@
+"""Papers in their forms, read into a `Document`."""

@@ -1,0 +1,1 @@
+"""A paper of what was measured: every number in it is a reference to a value of the ledger."""
