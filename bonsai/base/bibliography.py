@@ -40,7 +40,9 @@ class Entry:
         """Its authors' family names."""
         found = [plain(name) for name in re.split(r"\s+and\s+", self.fields.get("author", ""))]
         return [
-            name.split(",")[0].strip() if "," in name else name.split()[-1] for name in found if name
+            name.split(",")[0].strip() if "," in name else name.split()[-1]
+            for name in found
+            if name
         ]
 
 
@@ -61,11 +63,11 @@ class Bibliography:
 
 def read(text: str) -> Bibliography:
     """Read references in BibTeX; what cannot be read is told, and takes nothing else with it."""
-    import bibtexparser  # here: it takes a while to load
+    from bibtexparser.entrypoint import parse_string  # here: it takes a while to load
     from bibtexparser.model import DuplicateBlockKeyBlock
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # the faults are told below
-    library = bibtexparser.parse_string(text[:MOST_CHARACTERS])
+    library = parse_string(text[:MOST_CHARACTERS])
     found = {
         each.key: Entry(
             each.key,

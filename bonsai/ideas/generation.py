@@ -13,7 +13,6 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,15 @@ from bonsai.ideas.history import IdeaHistory
 from bonsai.ideas.literature import Literature
 from bonsai.models import (
     WAIT_SECONDS,
-    Books,
+    Asker,
     Budget,
-    Cost,
-    Gateway,
     LiveModel,
-    Outage,
     Refusal,
     Reply,
     ServiceGone,
-    Session,
     Spending,
-    describe_cost,
+    asking,
+    cost_of,
 )
 from bonsai.sweep import Texts, prompts
 from bonsai.templates import Idea, IdeaSet, Template, contract, idea_files
@@ -102,8 +98,7 @@ class Proposals:
     def report(self) -> list[str]:
         """The end of the command, as lines: counts, reasons, cost."""
         proposed = len(self.accepted) + len(self.rejected)
-        most = self.spending.at_most
-        cost = describe_cost(Cost(most.tokens, None if self.spending.unpriced else most.usd))
+        cost = cost_of(self.spending)
         return [
             f"{proposed} proposed, {len(self.accepted)} accepted, {len(self.rejected)} rejected; "
             f"{cost}",
@@ -164,15 +159,10 @@ def propose(
         f"{len(known.known)} ideas are known, what came of {len(known.outcomes)} is told; "
         f"{opening.about_baseline}"
     )
-    books = Books(sweep=budget, name="command")
-    proposals.spending = books.spending
-    with (
-        Gateway(live, books, Outage(wait_for_model, say=say)) as gateway,
-        gateway.session(exchanges_folder(out)) as session,
-    ):
-        proposer = _Proposer(
-            template, proposals, known, opening, session, gateway.outage, reflections, search, say
-        )
+    folder = exchanges_folder(out)
+    with asking(live, folder, budget=budget, say=say, wait_for_model=wait_for_model) as asker:
+        proposals.spending = asker.spending
+        proposer = _Proposer(template, proposals, known, opening, asker, reflections, search, say)
         try:
             proposer.work(wanted)
         except Refusal as refusal:
@@ -181,8 +171,8 @@ def propose(
             proposals.why_ended, proposals.gone = str(gone), gone
         except KeyboardInterrupt:
             proposals.why_ended, proposals.stopped = "stopped by a person", True
-        if session.exchanges == 0:  # so that the command can be given again
-            shutil.rmtree(exchanges_folder(out), ignore_errors=True)
+        if asker.replies == 0:  # so that the command can be given again
+            shutil.rmtree(folder, ignore_errors=True)
     return proposals
 
 
@@ -241,8 +231,7 @@ class _Proposer:
     proposals: Proposals
     known: IdeaHistory
     opening: Opening
-    session: Session
-    outage: Outage
+    asker: Asker
     reflections: int
     search: Literature | None
     say: Say
@@ -290,8 +279,7 @@ class _Proposer:
         messages: Messages = [{"role": "user", "content": self.opening.text()}]
         problems = rounds = 0
         while problems < MAX_PROBLEMS:
-            request = {"messages": messages, "temperature": TEMPERATURE}
-            reply = self.outage.through(partial(self.session.answer, request, wanted=lambda: True))
+            reply = self.asker.ask(messages, temperature=TEMPERATURE)
             done = says(reply.text, DONE)
             ideas, faults = self._check(reply)
             if not ideas and done and self.usable:
@@ -321,8 +309,8 @@ class _Proposer:
 
     def _check(self, reply: Reply) -> tuple[list[Idea], list[Unusable]]:
         """The ideas of a reply that can be used, and why the others cannot."""
-        if self.session.lack:
-            return [], [Unusable(self.session.lack)]
+        if self.asker.lack:
+            return [], [Unusable(self.asker.lack)]
         try:
             proposed, left_out = extract(reply.text)
         except Unusable as fault:

@@ -5,7 +5,7 @@ cassette, and pays from the `Books`.
 """
 
 from bonsai.models import cassette
-from bonsai.models.asking import Asker, asking
+from bonsai.models.asking import Asker, asking, cost_of
 from bonsai.models.budget import (
     CALLS,
     SPENT,
@@ -42,6 +42,7 @@ __all__ = [
     "Spending",
     "asking",
     "cassette",
+    "cost_of",
     "describe_cost",
     "dollars",
 ]

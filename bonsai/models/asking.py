@@ -36,10 +36,29 @@ class Asker:
         return self._outage.through(partial(self._session.answer, request, wanted=lambda: True))
 
     @property
+    def lack(self) -> str | None:
+        """Why there was no answer in the last reply, as a sentence; None if there was one."""
+        return self._session.lack
+
+    @property
+    def replies(self) -> int:
+        """How many there were."""
+        return self._session.exchanges
+
+    @property
     def cost(self) -> str:
         """What it took so far, in words."""
-        most = self.spending.at_most
-        return describe_cost(Cost(most.tokens, None if self.spending.unpriced else most.usd))
+        return cost_of(self.spending)
+
+
+def cost_of(spending: Spending) -> str:
+    """What a conversation took, in words.
+
+    Args:
+        spending: of an `Asker`, which outlives it.
+    """
+    most = spending.at_most
+    return describe_cost(Cost(most.tokens, None if spending.unpriced else most.usd))
 
 
 @contextmanager
