@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bonsai.audit.checks.certainty import certainty
+from bonsai.audit.checks.citations import citations
+from bonsai.audit.checks.figures import figures
+from bonsai.audit.checks.missing_runs import missing_runs
+from bonsai.audit.checks.placeholders import placeholders
+from bonsai.audit.checks.spreads import spreads
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Facts
 from bonsai.audit.findings import Finding
 
 Check = Callable[[Document, Facts], Iterator[Finding]]
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    certainty, spreads, figures, citations, placeholders, missing_runs,
+)  # fmt: skip
 """In the order in which their rows are told where nothing else orders them."""
+
+__all__ = ["CHECKS", "Check"]
