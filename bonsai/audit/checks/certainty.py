@@ -293,7 +293,7 @@ def _subject(block: Block, sentence: str, facts: Facts, main: tuple[Metric, ...]
     named = mentions(sentence, facts)
     told = metrics(sentence, facts)
     nearest = (sentence, *before[-1:], *after[:1], block.section)
-    near = next((found for text in nearest if (found := metrics(text, facts))), None)
+    near = next((them for text in nearest if (them := metrics(text, facts))), None)
     measures = near or main or tuple(facts.metrics.values())
     where = datasets(sentence, facts) or datasets(" ".join(before), facts)
     earlier = (found for text in reversed(before) if (found := mentions(text, facts)))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import PurePosixPath
 
-from bonsai.audit.checks.wording import mentions, plain, shortened
+from bonsai.audit.checks.wording import Mention, mentions, plain, shortened
 from bonsai.audit.document import Document, Figure
 from bonsai.audit.facts import Facts, Picture
 from bonsai.audit.findings import Finding, Sure
 
+JOINED = re.compile(
+    r"[^.:;]{0,20}(?:\band\b|,|/|&|\bvs\b|\bversus\b|\bthan\b|\bto\b|\bwith\b)[^.:;]{0,20}"
+)
 NUMBERED = re.compile(r"run[_ ]?(\d+)", re.I)
 
 
@@ -24,6 +28,7 @@ def figures(document: Document, facts: Facts) -> Iterator[Finding]:
             "None of the pictures is at hand, so none could be looked at.",
         )  # fmt: skip
         return
+    wrong = []
     for figure in document.figures:
         if figure in missing:
             yield Finding(
@@ -31,8 +36,10 @@ def figures(document: Document, facts: Facts) -> Iterator[Finding]:
                 "No such file is where the paper looks for it.",
             )  # fmt: skip
         else:
-            yield from _origin(document, figure, facts)
-    yield from _repeated(document.figures)
+            rows = list(_origin(document, figure, facts))
+            wrong += [figure for each in rows if each.status == "contradicted"]
+            yield from rows
+    yield from _repeated([each for each in document.figures if each not in wrong])
 
 
 def _origin(document: Document, figure: Figure, facts: Facts) -> Iterator[Finding]:
@@ -69,7 +76,7 @@ def _origin(document: Document, figure: Figure, facts: Facts) -> Iterator[Findin
 
 def _of_another(figure: Figure, told: str, pictures: list[Picture], facts: Facts) -> str | None:
     """The sentence that says whose picture it is, if it is not of who its caption names."""
-    named = mentions(told, facts)
+    named = _subjects(told, facts)
     runs = {run.name for each in named for run in each.runs}
     ideas = {run.idea for each in named for run in each.runs if run.idea and not run.is_baseline}
     ideas |= {run.idea for run in facts.runs.values() if run.idea and _says(told, run.idea)}
@@ -81,6 +88,28 @@ def _of_another(figure: Figure, told: str, pictures: list[Picture], facts: Facts
         labels = {_label(facts, each) for each in own_runs}
         return f"The picture is of {_listed(labels)}, and the caption of another run."
     return None
+
+
+def _subjects(caption: str, facts: Facts) -> list[Mention]:
+    """The runs that a caption is about.
+
+    Where a name is a part of another's, it may be a word that happens to be a name: `the gates, for
+    frozen gates`. It counts if it is joined to the other one.
+    """
+    named = mentions(caption, facts)
+    joined = {
+        each
+        for one, other in pairwise(named)
+        if JOINED.fullmatch(caption[one.end : other.start])
+        for each in (one, other)
+    }
+    texts = {each: f" {plain(caption[each.start : each.end])} " for each in named}
+    return [
+        each
+        for each in named
+        if each in joined
+        or not any(texts[each] != text and texts[each] in text for text in texts.values())
+    ]
 
 
 def _runs_of(figure: Figure, pictures: list[Picture], facts: Facts) -> set[str]:

@@ -56,6 +56,10 @@ WORSE = one_of(
 )
 OUTCOME = re.compile(rf"\b{WORSE}\b|\d", re.I)
 
+# What is set, and not what came of it.
+SETUP = re.compile(
+    r"\b(?:set-?up|methods?|implementation|protocol|settings?|hyper-?param\w+)\b", re.I
+)
 STUDIES = (
     (re.compile(r"\b(?:user|human|survey|crowd\w*)[\s-]+(?:stud(?:y|ies)|evaluation|raters?|judg\w+)\b"
                 r"|\b\w+ participants\b|\bannotators\b", re.I),
@@ -215,8 +219,9 @@ def _only_asks(sentence: str) -> bool:
 def _ablation(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterator[Finding]:
     """Something taken away that no run lacks."""
     is_ablation = bool(ABLATION.search(sentence))
-    result = bool(OUTCOME.search(sentence)) and (
-        bool(metrics(sentence, facts)) or bool(re.search(r"\bperformance|\d", sentence))
+    result = not SETUP.search(block.section) and bool(
+        OUTCOME.search(sentence)
+        and (metrics(sentence, facts) or re.search(r"\bperformance\b", sentence, re.I))
     )
     found = (
         ABLATION_OF.search(sentence) or TAKEN_AWAY.search(sentence)

@@ -255,9 +255,10 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
             told = found["count"] or found["after"] or found["n"]
             count = int(told) if told.isdigit() else COUNTS[told.lower()]
             before = sentence[max(0, found.start() - 25) : found.end()]
+            clause = next(each for each in _clauses(sentence) if found.group() in each)
             if NO_COUNT.search(before) or count == 0 or count > 1000:
                 continue
-            if NOT_CLAIMED.search(sentence) and count not in known:
+            if NOT_CLAIMED.search(clause) and count not in known:
                 continue
             right = count in known
             there = " or ".join(map(str, sorted(known)))
@@ -267,3 +268,8 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
                 f"A run has {there} seed{'s' if known != {1} else ''}.",
                 next((each.source for each in facts.measured if each.source), ""),
             )  # fmt: skip
+
+
+def _clauses(sentence: str) -> list[str]:
+    """The parts of a sentence, and the whole of it for what goes over several."""
+    return [*re.split(r"[;:()]|,\s+(?=and\b|but\b|while\b)", sentence), sentence]
