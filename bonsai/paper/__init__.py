@@ -1,8 +1,10 @@
 """A paper of what was measured: every number in it is a reference to a value of the ledger.
 
-`choose` says what it is about, `write` writes its source and compiles it.
+`choose` says what it is about, `ask` has a model write its prose, `write` writes its source and
+makes the PDF.
 """
 
-from bonsai.paper.writing import Written, choose, write
+from bonsai.paper.prose import Scene, check
+from bonsai.paper.writing import Chosen, Written, ask, choose, write
 
-__all__ = ["Written", "choose", "write"]
+__all__ = ["Chosen", "Scene", "Written", "ask", "check", "choose", "write"]

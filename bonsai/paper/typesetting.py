@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from bonsai.base import BonsaiError, write_atomically
 from bonsai.paper.document import Paper
 
 LAYOUT = Path(__file__).with_name("paper.typ")
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]  # for archives, and for people who cannot see it
 
 
 def write_source(paper: Paper, references: Mapping[str, str], folder: Path) -> None:
@@ -31,11 +29,12 @@ def compile_pdf(folder: Path) -> bytes:
     """
     import typst
 
+    # The standards: for archives, and for people who cannot see the pages.
     try:
         return bytes(
             typst.compile(
                 str(folder / "paper.typ"), root=str(folder), format="pdf",
-                ignore_system_fonts=True, pdf_standards=STANDARDS,
+                ignore_system_fonts=True, pdf_standards=["a-2a", "ua-1"],
             )
         )  # fmt: skip
     except typst.TypstError as error:

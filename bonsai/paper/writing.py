@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from bonsai.base import BonsaiError, listing
+from bonsai.models import Budget, LiveModel, ServiceGone, asking
 from bonsai.paper import content
 from bonsai.paper.archive import write_archive
 from bonsai.paper.changes import listing_of
-from bonsai.paper.composing import code, compose
-from bonsai.paper.content import Matter, Subject
-from bonsai.paper.document import Figure, Paper, Spans
+from bonsai.paper.checking import check_identifiers
+from bonsai.paper.composing import code, compose, joined, listed
+from bonsai.paper.document import Block, Cite, Figure, Listing, Paper, Spans
+from bonsai.paper.latex import compile_latex, read_template, write_latex
+from bonsai.paper.matter import Matter, Subject
+from bonsai.paper.model_prose import FILE, load
+from bonsai.paper.model_prose import write as write_prose
+from bonsai.paper.prose import Scene, Sentence, check_plan, check_words
+from bonsai.paper.references import Reference, collect
+from bonsai.paper.scene import scene_of
 from bonsai.paper.typesetting import compile_pdf, write_source
 from bonsai.paper.values import Values
 from bonsai.report import figures as report_figures
 from bonsai.report import gather, summarise, words
 from bonsai.report.shapes import IdeaReport, Report, TemplateReport
-from bonsai.report.story import MAX_PLOT_BYTES, Reader, png_size
+from bonsai.report.story import MAX_NOTES, MAX_PLOT_BYTES, Reader, png_size
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
 
 PDF = "paper.pdf"
 SOURCE = "paper"  # the folder of a paper's source, beside its PDF
 ARCHIVE = "archive.zip"
 MOST_PLOTS = 4  # of an idea
+MOST_QUOTED = 12  # paragraphs of somebody's words
+MOST_CITED = 30  # works that are named without a model
 MOST_CHANGES = 8  # listings in a paper on a whole sweep
 
 
@@ -104,12 +117,70 @@ def choose(results: Path, idea: str | None) -> Chosen:
     raise BonsaiError(f"{results} has {how_many} called {idea}; there are {there}")
 
 
-def write(chosen: Chosen, prose: Mapping[str, Sequence[Spans]] | None = None) -> Written:
+def scenery(chosen: Chosen) -> tuple[Values, Scene, dict[str, Reference]]:
+    """What a paper's prose may refer to: values, the scene around them, references.
+
+    Args:
+        chosen: what the paper is about.
+    """
+    told = [(template, idea) for _, template, _, idea in chosen.ideas]
+    values = Values(chosen.report, told)
+    references: dict[str, Reference] = {}
+    for summary in chosen.sweep.templates:
+        ideas = [idea.idea for each, _, idea, _ in chosen.ideas if each is summary]
+        if ideas:
+            references = collect(summary.template.folder, ideas) | references
+    folders = [summary.template.folder for summary in chosen.sweep.templates]
+    return values, scene_of(chosen.report, values, told, folders, references), references
+
+
+def ask(
+    chosen: Chosen, live: LiveModel, *,
+    budget: Budget, say: Callable[[str], None], wait_for_model: float,
+) -> tuple[str, ServiceGone | None]:  # fmt: skip
+    """Have a model write the prose of a paper; what may stand is kept beside its source.
+
+    Args:
+        chosen: what the paper is about.
+        live: the model.
+        budget: what may be spent.
+        say: is told what happens.
+        wait_for_model: for how many seconds the model's service is waited for when it is away.
+
+    Returns:
+        What it cost, in words, and why it ended early if the service went away.
+    """
+    _, scene, _ = scenery(chosen)
+    ideas = [f"- {told.name} ({template.name}): {told.title}. {told.experiment}"
+             for _, template, _, told in chosen.ideas[:MOST_CHANGES]]  # fmt: skip
+    tasks = [summary.template.prompt.task_description for summary in chosen.sweep.templates[:4]]
+    changes = [
+        "\n".join(f"{mark} {line}" for mark, line in zip(listing.marks, listing.lines, strict=True))
+        for each in chosen.ideas[:MOST_CHANGES] if (listing := _change(chosen, each))
+    ]  # fmt: skip
+    story = "\n\n".join([*tasks, *ideas, *changes])
+    chosen.source.mkdir(parents=True, exist_ok=True)
+    exchanges = chosen.source / "exchanges"
+    shutil.rmtree(exchanges, ignore_errors=True)
+    with asking(live, exchanges, budget=budget, say=say, wait_for_model=wait_for_model) as asker:
+        prose, gone = write_prose(scene, story, asker, live.model, say)
+    prose.save(chosen.source)
+    return asker.cost, gone
+
+
+def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Written:
     """Write a paper's source and compile it.
+
+    Prose that lies in the source folder (`model_prose.Prose`) is taken in, as far as it may stand.
 
     Args:
         chosen: what it is about.
-        prose: sentences that a model wrote and that were checked, by field.
+        latex: whether it becomes LaTeX, in the template's own `latex/template.tex`, and a PDF by
+            pdflatex; else a PDF by typst.
+        network: whether identifiers of references that a search found may be looked up.
+
+    Raises:
+        BonsaiError: it does not become a PDF; the text says why. The source is there.
     """
     source = chosen.source
     if source.exists():
@@ -117,10 +188,14 @@ def write(chosen: Chosen, prose: Mapping[str, Sequence[Spans]] | None = None) ->
             if path.suffix in (".png", ".typ", ".zip"):
                 path.unlink()
     source.mkdir(parents=True, exist_ok=True)
+    values, scene, references = scenery(chosen)
+    written = load(source)
+    prose, lost = written.checked(scene) if written else ({}, [])
     told = [(template, idea) for _, template, _, idea in chosen.ideas]
-    values = Values(chosen.report, told)
     reader = Reader(chosen.sweep.results)
-    subjects = [_subject(reader, chosen, each, number) for number, each in enumerate(chosen.ideas)]
+    subjects = [
+        _subject(reader, chosen, scene, each, number) for number, each in enumerate(chosen.ideas)
+    ]
     archived = {(template.name, idea.folder) for template, idea in told}
     left_out = write_archive(chosen.sweep, source / ARCHIVE, archived)
     matter = Matter(
@@ -128,48 +203,138 @@ def write(chosen: Chosen, prose: Mapping[str, Sequence[Spans]] | None = None) ->
         figures=_sweep_figures(chosen), machine=_machine(reader, chosen),
         steps=_steps(chosen), hashes=_hashes(reader, chosen),
         archive=(f"{SOURCE}/{ARCHIVE}", _digest((source / ARCHIVE).read_bytes())),
-        prose=prose or {},
+        prose=prose,
+        literature=_literature(references),
     )  # fmt: skip
     when = time.gmtime(chosen.report.ended or chosen.report.written)
+    abstract, blocks = content.abstract(matter), content.blocks(matter)
     paper = Paper(
-        title=_title(chosen),
+        title=_title(chosen, scene),
         about=f"Written by Bonsai {chosen.report.bonsai} from the ledger of a sweep; "
-        "every number in it is a reference to a value that was measured.",
+        "every number in it is a reference to a value that was measured."
+        + (f" Prose by {written.by}." if written and prose else ""),
         date=(when.tm_year, when.tm_mon, when.tm_mday),
-        abstract=content.abstract(matter),
-        blocks=content.blocks(matter),
+        abstract=abstract,
+        blocks=blocks,
         values=values.shown,
+        cited=_cited(abstract, blocks),
     )
-    write_source(paper, {}, source)
+    checked = check_identifiers(
+        [each for each in references.values() if each.was_found], source, network=network
+    )
+    shown = {key: references[key].shown(checked) for key in paper.cited if key in references}
+    write_source(paper, shown, source)
     pdf = chosen.home / PDF
-    _write_bytes(pdf, compile_pdf(source))
+    if latex:
+        template = chosen.ideas[0][0].template.folder
+        write_latex(paper, references, read_template(template), source / "latex")
+        write_bytes(pdf, compile_latex(source / "latex").read_bytes())
+    else:
+        write_bytes(pdf, compile_pdf(source))
     notes = [f"left out of {ARCHIVE} for its size: {name}" for name in left_out]
+    notes += [f"left out of {FILE}: {each.sentence} ({each.why})" for each in lost]
+    if written and prose:
+        notes.append(
+            f"the prose is that of {source / FILE}, by {written.by}; without that file the paper "
+            "has the report's own sentences"
+        )
     return Written(pdf, notes)
 
 
-def _title(chosen: Chosen) -> str:
+def _cited(abstract: Spans, blocks: Sequence[Block]) -> list[str]:
+    """Keys of the works that are cited, in the order in which they are met."""
+    found: dict[str, None] = {}
+
+    def look(value: object) -> None:
+        if isinstance(value, Cite):
+            found.setdefault(value.key)
+        elif isinstance(value, BaseModel):
+            for name in type(value).model_fields:
+                look(getattr(value, name))
+        elif isinstance(value, list | tuple):
+            for each in value:
+                look(each)
+
+    look([*abstract, *blocks])
+    return list(found)
+
+
+def _literature(references: Mapping[str, Reference]) -> list[Spans]:
+    """What may be cited, told by where it is named."""
+    origins: dict[str, list[Spans]] = {}
+    for key, reference in list(references.items())[:MOST_CITED]:
+        origins.setdefault(reference.origin, []).append([Cite(key=key)])
+    return [
+        compose("Named in {origin}: {works}.", origin=origin, works=listed(works))
+        for origin, works in origins.items()
+    ]
+
+
+def _title(chosen: Chosen, scene: Scene) -> str:
+    """The question of a sweep, or the idea's title if it states no result."""
     if chosen.whole:
         return words.clean(chosen.report.question)
-    return words.clean(chosen.ideas[0][3].title or chosen.ideas[0][3].name)
+    told = chosen.ideas[0][3]
+    title = " ".join(words.clean(told.title).split())
+    checked = check_plan(title, scene)
+    return title if title and not any(each.fault for each in checked) else told.folder
 
 
 def _subject(
-    reader: Reader, chosen: Chosen,
+    reader: Reader, chosen: Chosen, scene: Scene,
     each: tuple[TemplateSummary, TemplateReport, IdeaSummary, IdeaReport], number: int,
 ) -> Subject:  # fmt: skip
-    summary, template, tried, told = each
+    _, template, _, told = each
     folder = reader.results / template.name / told.folder
-    run = told.best_run or (told.runs[-1].name if told.runs else "")
-    change = None
-    if run and (not chosen.whole or number < MOST_CHANGES):
-        path = folder / "workspace" / run / "experiment.py"
-        if told.given is not None:
-            path = reader.results / told.given.file
-        before, after = reader.baseline_code(summary, tried), reader.code(path)
-        if before is not None and after is not None:
-            change = listing_of(before, after, run, reader.name(path))
+    change = _change(chosen, each) if not chosen.whole or number < MOST_CHANGES else None
     plots = [] if chosen.whole else _plots(reader, folder / "workspace", chosen.source, told)
-    return Subject(template=template, idea=told, change=change, figures=plots)
+    given, not_given = _quote(told.experiment, check_plan, scene)
+    path = folder / "workspace" / "notes.txt"
+    notes = None if told.given or chosen.whole else reader.excerpt(path, MAX_NOTES)
+    explained, not_explained = _quote(_running(notes.text) if notes else "", check_words, scene)
+    return Subject(
+        template=template, idea=told, change=change, figures=plots,
+        given=given if told.given is None else [], explained=explained,
+        left_out=(not_given, not_explained),
+    )  # fmt: skip
+
+
+def _change(
+    chosen: Chosen, each: tuple[TemplateSummary, TemplateReport, IdeaSummary, IdeaReport]
+) -> Listing | None:
+    """What the judged run of an idea changed; None where nothing did, or it cannot be read."""
+    summary, template, tried, told = each
+    run = told.best_run or (told.runs[-1].name if told.runs else "")
+    if not run:
+        return None
+    reader = Reader(chosen.sweep.results)
+    path = reader.results / template.name / told.folder / "workspace" / run / "experiment.py"
+    if told.given is not None:
+        path = reader.results / told.given.file
+    before, after = reader.baseline_code(summary, tried), reader.code(path)
+    if before is None or after is None:
+        return None
+    return listing_of(before, after, run, reader.name(path))
+
+
+def _quote(
+    text: str, check: Callable[[str, Scene], list[Sentence]], scene: Scene
+) -> tuple[list[Spans], int]:
+    """Somebody's words, a paragraph each, and how many sentences are left out."""
+    quoted: list[Spans] = []
+    left_out = 0
+    for part in re.split(r"\n\s*\n", words.clean(text))[:MOST_QUOTED]:
+        found = check(part, scene)
+        left_out += sum(bool(each.fault) for each in found)
+        if spans := joined([each.spans for each in found if not each.fault], " "):
+            quoted.append(spans)
+    return quoted, left_out
+
+
+def _running(notes: str) -> str:
+    """The agent's notes without headings, and with a paragraph for each item of a list."""
+    lines = [line for line in notes.splitlines() if not line.lstrip().startswith("#")]
+    return "\n".join(re.sub(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+", "\n", line) for line in lines)
 
 
 def _plots(reader: Reader, workspace: Path, source: Path, told: IdeaReport) -> list[Figure]:
@@ -286,7 +451,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is never half there."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(content)
     temporary.replace(path)

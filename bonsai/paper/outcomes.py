@@ -1,0 +1,288 @@
+"""What a paper says of what came out: results, controls, what went wrong, limits, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bonsai.evaluation import BASELINE_RUN
+from bonsai.paper.composing import code, compose, joined, listed, paragraph
+from bonsai.paper.document import Block, Items, Listing, Spans, Table, Text
+from bonsai.paper.matter import (
+    Matter,
+    Subject,
+    claim_of,
+    claim_told,
+    key_of,
+    outcome,
+    prose_of,
+    unfinished,
+)
+from bonsai.report.shapes import Run
+
+MOST_RUNS = 4  # columns of a table of metrics, beside the baseline
+MOST_METRICS = 12  # rows of it
+MOST_IDEAS = 40  # rows of a table of verdicts
+MOST_FAILURES = 12
+
+
+def results(matter: Matter) -> Iterator[Block]:
+    """What the claims came to, with figures and metrics."""
+    yield from prose_of(matter, "results")
+    shown = matter.subjects[:MOST_IDEAS]
+    rows = [row for subject in shown for row in _verdict_rows(matter, subject, first=matter.whole)]
+    what = "first claim of every idea" if matter.whole else "claims"
+    caption = compose(
+        "The {what}, on fresh seeds: verdict, difference with its {level} interval, how many "
+        "seeds, and the p-value after Holm's correction. The first claim of each is that it "
+        "improves the metric that its template is judged by.",
+        what=what, level=matter.values.number("test.interval"),
+    )  # fmt: skip
+    header = ["claim", "verdict", "difference", "interval", "seeds", "p (Holm)"]
+    yield Table(caption=caption, header=[compose(each) for each in header], rows=rows, wide=0)
+    if len(matter.subjects) > len(shown):
+        yield paragraph(compose("The other ideas are in the report's table."))
+    for subject in matter.subjects:
+        if matter.whole:
+            yield paragraph(*outcome(matter, subject))
+        else:
+            for number in range(1, len(subject.idea.claims) + 1):
+                yield paragraph(*claim_told(matter, subject, number))
+    yield from matter.figures
+    for subject in matter.subjects:
+        if (table := _metrics(matter, subject)) is not None and not matter.whole:
+            yield table
+        yield from subject.figures
+    yield from prose_of(matter, "discussion")
+
+
+def _verdict_rows(matter: Matter, subject: Subject, *, first: bool) -> Iterator[list[Spans]]:
+    values = matter.values
+    for number, claim in enumerate(subject.idea.claims[: 1 if first else None], 1):
+        begin = key_of(matter, subject, f"claim_{number}")
+        told: Spans = [code(subject.idea.name), Text(text=" "), *claim_of(matter, subject, number)]
+
+        def cell(name: str, begin: str = begin) -> Spans:
+            key = f"{begin}.{name}"
+            return [values.number(key)] if key in values else compose("–")
+
+        between = (
+            compose("{low} to {high}", low=cell("low"), high=cell("high"))
+            if f"{begin}.low" in values else compose("–")
+        )  # fmt: skip
+        yield [
+            told, [values.number(f"{begin}.verdict", strong=claim.verdict.word != "no result")],
+            cell("difference"), between, cell("seeds"), cell("p"),
+        ]  # fmt: skip
+
+
+def _metrics(matter: Matter, subject: Subject) -> Table | None:
+    """The metrics of the runs on fresh seeds, else on the agent's: a column each."""
+    template, idea, values = subject.template, subject.idea, matter.values
+    kind, runs = ("fresh", idea.fresh) if idea.fresh else ("agent", idea.runs)
+    base = template.fresh if idea.fresh else template.baseline
+    runs = runs[:MOST_RUNS]
+    if not runs or base is None:
+        return None
+    begin = values.of_template(template)
+    columns = [f"{begin}baseline.{kind}"]
+    columns += [key_of(matter, subject, f"{run.name}.{kind}") for run in runs]
+    metrics = [name for name in template.metrics if name in base.means][:MOST_METRICS]
+    rows = []
+    for metric in metrics:
+        keys = [f"{column}.{metric}" for column in columns]
+        cells = [compose("{it}", it=values.number(key) if key in values else "–") for key in keys]
+        rows.append([compose("{metric}", metric=code(metric)), *cells])
+    seeds = listed([[values.number(f"{column}.seeds")] for column in columns])
+    where = "on fresh seeds" if kind == "fresh" else "on the seeds that the agent worked with"
+    return Table(
+        caption=compose(
+            "Metrics of the baseline and of the runs of {idea} {where}: mean and standard error "
+            "over seeds ({seeds}, in the order of the columns).",
+            idea=code(idea.name), where=where, seeds=seeds,
+        ),
+        header=[
+            compose("metric"),
+            compose("baseline"),
+            *(compose("{run}", run=code(run.name)) for run in runs),
+        ],
+        rows=rows,
+    )  # fmt: skip
+
+
+def controls(matter: Matter) -> Iterator[Block]:
+    """What was checked, and claims against controls."""
+    failed = [
+        compose("{idea}, {run}: {check}", idea=code(subject.idea.name), run=code(run),
+                check=check.name)
+        for subject in matter.subjects for run, check in subject.idea.failed_checks
+    ]  # fmt: skip
+    names = {
+        check.name
+        for run in _all_runs(matter) for check in run.checks if check.passed
+    }  # fmt: skip
+    if names:
+        listed_names = listed([[Text(text=name)] for name in sorted(names)])
+        yield paragraph(
+            compose("Of every run it was checked, and found to be so: {names}.", names=listed_names)
+        )
+    if failed:
+        yield paragraph(compose("These checks failed, and count against what they are of:"))
+        yield Items(items=failed)
+    elif names:
+        yield paragraph(compose("No check failed."))
+    against = [
+        claim_told(matter, subject, number)
+        for subject in matter.subjects
+        for number, claim in enumerate(subject.idea.claims, 1)
+        if claim.verdict.claim.against != BASELINE_RUN
+    ]
+    if against and matter.whole:
+        yield paragraph(
+            compose("Claims against controls of the ideas' own, which separate what they add:")
+        )
+        yield Items(items=[joined(each, " ") for each in against])
+    elif not against:
+        yield paragraph(
+            compose("The only control is the baseline: no claim was made against another run.")
+        )
+
+
+def _all_runs(matter: Matter) -> Iterator[Run]:
+    for template in matter.report.templates:
+        if template.baseline is not None:
+            yield template.baseline
+    for subject in matter.subjects:
+        yield from (*subject.idea.runs, *subject.idea.fresh)
+
+
+def wrong(matter: Matter) -> Iterator[Block]:
+    """What did not hold, and what failed, as prominent as what did."""
+    open_ones = [
+        (subject, number)
+        for subject in matter.subjects
+        for number, claim in enumerate(subject.idea.claims, 1)
+        if claim.verdict.word != "supported"
+    ]
+    if open_ones:
+        yield paragraph(
+            compose("These claims did not hold, or are not settled, and count as much as others:")
+        )
+        items = []
+        for subject, number in open_ones[:MOST_IDEAS]:
+            key = key_of(matter, subject, f"claim_{number}.verdict")
+            items.append(
+                compose(
+                    "{idea} {claim}: {verdict}", idea=code(subject.idea.name),
+                    claim=claim_of(matter, subject, number), verdict=matter.values.number(key),
+                )
+            )  # fmt: skip
+        yield Items(items=items)
+    failures = [
+        each for subject in matter.subjects for each in subject.idea.failures
+    ]  # fmt: skip
+    if not failures:
+        yield paragraph(compose("No step failed."))
+        return
+    key = "sweep.failures" if matter.whole else key_of(matter, matter.subjects[0], "failures")
+    yield paragraph(
+        compose("{count} failed, and each cost its own try alone:", count=matter.values.number(key))
+    )
+    shown = failures[:MOST_FAILURES]
+    yield Items(
+        items=[
+            compose(
+                "{idea}, {step}: {kind} (ledger, line {line})", idea=code(each.idea),
+                step=each.step, kind=each.kind, line=code(str(each.source.line)),
+            )
+            for each in shown
+        ]
+    )  # fmt: skip
+    if len(failures) > len(shown):
+        yield paragraph(compose("The others are in the ledger."))
+
+
+def limits(matter: Matter) -> Iterator[Block]:
+    """What the measurements cannot tell."""
+    yield from prose_of(matter, "limitations")
+    told = [
+        compose(
+            "All that is measured holds for these data, this budget of training and this machine; "
+            "nothing here says whether it carries over."
+        ),
+        compose(
+            "An undecided claim is not a refuted one: the fresh seeds do not tell. A supported one "
+            "may still be small."
+        ),
+    ]
+    for subject in matter.subjects:
+        key = key_of(matter, subject, "seeming")
+        if key in matter.values and subject.idea.best_run and not matter.whole:
+            told.append(
+                compose(
+                    "On the seeds that it was worked with and chosen on, {run} of {idea} differs "
+                    "from the baseline by {seeming} in {metric}; such a figure flatters, and "
+                    "nothing rests on it.",
+                    run=code(subject.idea.best_run), idea=code(subject.idea.name),
+                    seeming=matter.values.number(key), metric=code(subject.template.primary.name),
+                )
+            )  # fmt: skip
+    if any(template.self_reported for template in matter.report.templates):
+        told.append(compose("Self-reported scores are as honest as the program that wrote them."))
+    told += unfinished(matter)
+    yield Items(items=told)
+
+
+def cost(matter: Matter) -> Iterator[Block]:
+    """What it took."""
+    values, report = matter.values, matter.report
+    begin = "sweep." if matter.whole else key_of(matter, matter.subjects[0], "")
+    runs = values.number(f"{begin}runs")
+    told = [
+        compose(
+            "The experiments ({runs} on the seeds {worked_with}, and those on fresh seeds) took "
+            "{time}.", runs=runs, worked_with=report.wording.worked_with,
+            time=values.number(f"{begin}run_time"),
+        )
+    ]  # fmt: skip
+    if f"{begin}usd" in values:
+        told.append(
+            compose(
+                "The language model took {tokens} and {usd}; {whose}.",
+                tokens=values.number(f"{begin}tokens"), usd=values.number(f"{begin}usd"),
+                whose=report.whose,
+            )
+        )  # fmt: skip
+    else:
+        told.append(
+            compose(
+                "The language model took {tokens}, whose price is not known; {whose}.",
+                tokens=values.number(f"{begin}tokens"),
+                whose=report.whose,
+            )
+        )
+    yield paragraph(*told)
+
+
+def reproduce(matter: Matter) -> Iterator[Block]:
+    """How anybody gets these results again."""
+    name, digest = matter.archive
+    yield paragraph(
+        compose(
+            "{archive} holds the ledger, the settings, the result files that the ledger names, the "
+            "programs of the runs and the template. Its SHA-256 is {digest}. Unpacked, these "
+            "commands make the report and this paper again, and measure the program anew on seeds "
+            "that nobody has seen:",
+            archive=code(name),
+            digest=code(digest),
+        )
+    )
+    yield Listing(
+        caption=compose("From the archive to results of one's own."), language="sh",
+        lines=matter.steps,
+    )  # fmt: skip
+    yield Table(
+        caption=compose("SHA-256 of what the results rest on."),
+        header=[compose("file"), compose("SHA-256")],
+        rows=[[[code(file)], [code(value)]] for file, value in matter.hashes],
+        wide=1,
+    )

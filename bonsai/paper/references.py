@@ -1,0 +1,194 @@
+"""The references of a paper: only entries that exist somewhere, each with where.
+
+They come from the template's `references.bib` or the block of that name in its
+`latex/template.tex`, from what the idea says it is from, and from the search of the literature that
+is kept with an idea.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bonsai.base import bibliography, untrusted
+from bonsai.report import words
+from bonsai.templates import Idea
+
+MOST_BYTES = 1_000_000  # of a file of references
+MOST_FOUND = 20  # papers of a search, and sources of an idea
+BLOCK = re.compile(
+    r"\\begin{filecontents\*?}(?:\[[^]]*\])?{[^}]*\.bib}(.*?)\\end{filecontents", re.S
+)
+SOURCES = ("source", "sources", "references", "url", "urls", "arxiv", "doi")
+IDENTIFIER = re.compile(
+    r"(?P<doi>10\.\d{4,9}/[^\s\"'<>]{1,120}[^\s\"'<>.,;)\]])|arxiv[:/. ]*(?:org/(?:abs|pdf)/)?"
+    r"(?P<arxiv>\d{4}\.\d{4,5})|(?P<url>https?://[^\s\"'<>]{3,200}[^\s\"'<>.,;)\]])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An entry that may be cited.
+
+    Attributes:
+        key: what it is cited by.
+        text: as it is shown.
+        origin: where it stands.
+        identifier: DOI, arXiv number or address; empty where it has none.
+        bibtex: as an entry of BibTeX.
+        was_found: whether a search of the literature found it, and so nobody may have read it.
+    """
+
+    key: str
+    text: str
+    origin: str
+    identifier: str
+    bibtex: str
+    was_found: bool = False
+
+    def shown(self, checked: Mapping[str, bool]) -> str:
+        """As a paper shows it.
+
+        Args:
+            checked: by identifier, whether it still answers; one that is missing was not checked.
+        """
+        if not self.was_found:
+            return self.text
+        answer = checked.get(self.identifier)
+        told = {None: "identifier not checked", True: "identifier checked"}
+        return f"{self.text} ({told.get(answer, 'identifier not found any more')})"
+
+
+def collect(template: Path, ideas: Iterable[Idea]) -> dict[str, Reference]:
+    """All references that a paper on a template and some of its ideas may cite, by key.
+
+    Args:
+        template: the template's folder.
+        ideas: the ideas.
+    """
+    found: dict[str, Reference] = {}
+    for origin, text in _files(template):
+        for entry in bibliography.read(text).entries.values():
+            if re.fullmatch(r"[\w:.\-+/]{1,100}", entry.key) and entry.key not in found:
+                found[entry.key] = _of_entry(entry, origin)
+    known = {each.identifier for each in found.values() if each.identifier}
+    for idea in ideas:
+        for reference in (*_sources(idea), *_literature(idea)):
+            if reference.identifier in known:
+                continue
+            known.add(reference.identifier)
+            found.setdefault(reference.key, reference)
+    return found
+
+
+def _files(template: Path) -> Iterator[tuple[str, str]]:
+    for name in ("references.bib", "latex/references.bib"):
+        if untrusted.is_file(template / name):
+            yield name, untrusted.read_text(template / name, MOST_BYTES)
+    paper = template / "latex" / "template.tex"
+    if untrusted.is_file(paper):
+        for block in BLOCK.findall(untrusted.read_text(paper, MOST_BYTES)):
+            yield "latex/template.tex", block
+
+
+def _of_entry(entry: bibliography.Entry, origin: str) -> Reference:
+    who = entry.authors
+    names = ", ".join(who[:3]) + (" and others" if len(who) > 3 else "")
+    place = next(
+        (
+            bibliography.plain(entry.fields[name])
+            for name in ("journal", "booktitle", "publisher", "howpublished", "institution")
+            if entry.fields.get(name)
+        ),
+        "",
+    )
+    stated = " ".join(
+        entry.fields.get(name, "") for name in ("doi", "eprint", "url", "journal", "note")
+    )
+    identifier = _identifier(stated)
+    parts = [part for part in (names, entry.title, place, entry.year) if part]
+    if identifier and identifier not in place and identifier.removeprefix("arXiv:") not in place:
+        parts.append(identifier)
+    fields = ",\n".join(
+        f"  {name} = {{{_balanced(value)}}}" for name, value in entry.fields.items()
+    )
+    return Reference(
+        key=entry.key, text=words.clean(". ".join(parts))[:600] + ".", origin=origin,
+        identifier=identifier, bibtex=f"@{_word(entry.kind)}{{{entry.key},\n{fields}\n}}",
+    )  # fmt: skip
+
+
+def _sources(idea: Idea) -> Iterator[Reference]:
+    """What an idea says it is from, as far as it can be looked up."""
+    extra: Mapping[str, Any] = idea.model_extra or {}
+    for name, value in extra.items():
+        if name.lower() not in SOURCES:
+            continue
+        for match in list(IDENTIFIER.finditer(str(value)))[:MOST_FOUND]:
+            identifier = _identifier(match.group())
+            text = f"{identifier}, named as a source of the idea {idea.called}"
+            yield _plain(identifier, text, f"the idea {idea.called}", identifier, "")
+
+
+def _literature(idea: Idea) -> Iterator[Reference]:
+    """What a search of the literature found when the idea was proposed."""
+    found = (idea.model_extra or {}).get("Literature")
+    if not isinstance(found, dict) or not isinstance(found.get("papers"), list):
+        return
+    service = str(found.get("searched", "a search"))[:40]
+    for paper in found["papers"][:MOST_FOUND]:
+        if not isinstance(paper, dict) or not paper.get("title") or not paper.get("url"):
+            continue
+        title, year = str(paper["title"])[:300], paper.get("year")
+        identifier = _identifier(str(paper["url"])) or str(paper["url"])[:200]
+        parts = [title, *([str(year)] if year else []), identifier]
+        yield _plain(
+            f"{title} {year or ''}", ". ".join(parts), f"a search of {service}", identifier, title,
+            str(year or ""), was_found=True,
+        )  # fmt: skip
+
+
+def _plain(
+    named: str, text: str, origin: str, identifier: str, title: str, year: str = "",
+    *, was_found: bool = False,
+) -> Reference:  # fmt: skip
+    key = re.sub(r"[^a-z0-9]+", "-", named.lower()).strip("-")[:60] or "source"
+    fields = [f"  title = {{{_balanced(title or identifier)}}}"]
+    fields += [f"  year = {{{year}}}"] if year.isdigit() else []
+    fields.append(f"  note = {{{_balanced(identifier)}}}")
+    return Reference(
+        key=key, text=words.clean(text) + ".", origin=origin, identifier=identifier,
+        bibtex=f"@misc{{{key},\n" + ",\n".join(fields) + "\n}", was_found=was_found,
+    )  # fmt: skip
+
+
+def _identifier(text: str) -> str:
+    match = IDENTIFIER.search(text)
+    if match is None:
+        return ""
+    if match.group("arxiv"):
+        return f"arXiv:{match.group('arxiv')}"
+    return match.group("doi") or match.group("url") or ""
+
+
+def _balanced(text: str) -> str:
+    """A field's text that cannot end its braces early, nor call a command that reads or writes."""
+    text = re.sub(
+        r"\\(?:input|include|write|immediate|openin|openout|read|def|edef|gdef|let|catcode|csname"
+        r"|newcommand|usepackage|directlua|special)\b\d*", "", text,
+    )  # fmt: skip
+    depth, kept = 0, []
+    for letter in text:
+        if letter == "}" and depth == 0:
+            continue
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        kept.append(letter)
+    return "".join(kept) + "}" * depth
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text) or "misc"
