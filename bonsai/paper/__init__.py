@@ -5,6 +5,7 @@ makes the PDF.
 """
 
 from bonsai.paper.prose import Scene, check
-from bonsai.paper.writing import Chosen, Written, ask, choose, write
+from bonsai.paper.subjects import Chosen, choose
+from bonsai.paper.writing import Written, ask, write
 
 __all__ = ["Chosen", "Scene", "Written", "ask", "check", "choose", "write"]

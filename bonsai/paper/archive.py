@@ -12,6 +12,7 @@ from bonsai.report import SweepSummary
 from bonsai.report.story import Reader
 from bonsai.settings import GIVEN
 
+NAME = "archive.zip"
 MOST_BYTES = 200_000_000  # of all files together; what would go beyond is left out
 MOST_FILE_BYTES = 20_000_000
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file in it

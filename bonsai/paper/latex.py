@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ COMPILER = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%",
     "&": r"\&", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\symbol{34}",
     "−": r"\ensuremath{-}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
     "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}", "µ": r"\ensuremath{\mu}",
     "μ": r"\ensuremath{\mu}", "→": r"\ensuremath{\to}", "·": r"\ensuremath{\cdot}",
@@ -104,8 +105,13 @@ def write_latex(
     write_atomically(folder / "template.tex", text)
 
 
-def compile_latex(folder: Path) -> Path:
-    """Run pdflatex and bibtex in a folder; returns the PDF.
+def compile_latex(folder: Path) -> bytes:
+    """The PDF of a source folder, by pdflatex and bibtex.
+
+    They work in a copy, and read nothing but what lies in it and their own files.
+
+    Args:
+        folder: with `template.tex` and `values.tex`; pictures lie in the folder above it.
 
     Raises:
         BonsaiError: they are not installed, take too long, or stop with an error.
@@ -116,24 +122,34 @@ def compile_latex(folder: Path) -> Path:
             f"--format latex needs {' and '.join(lacking)} (Debian: texlive-latex-recommended); "
             f"the source is in {folder}, and `bonsai paper` without --format makes a PDF"
         )
-    for command in (COMPILER, ("bibtex", "template"), COMPILER, COMPILER):
-        try:
-            done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-                timeout=TOOL_SECONDS, check=False,
-                env=execution.environment(1, "", str(folder))
-                | {"openin_any": "p", "openout_any": "p", "SOURCE_DATE_EPOCH": "0",
-                   "FORCE_SOURCE_DATE": "1"},
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise BonsaiError(f"{command[0]} in {folder} took more than {TOOL_SECONDS:.0f} s"
-                              ) from None  # fmt: skip
-        if done.returncode and command is COMPILER:
-            log = done.stdout.decode("utf-8", "replace")
-            found = re.search(r"(?m)^! .*(?:\n.*){0,3}", log)
-            error = found.group(0) if found else "see template.log"
-            raise BonsaiError(f"{folder / 'template.tex'} does not become a PDF: {error}")
-    return folder / "template.pdf"
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary)
+        for path in (*folder.iterdir(), *folder.parent.glob("*.png")):
+            if untrusted.is_file(path):
+                shutil.copyfile(path, copy / path.name)
+        for command in (COMPILER, ("bibtex", "template"), COMPILER, COMPILER):
+            _run(command, copy, folder)
+        return (copy / "template.pdf").read_bytes()
+
+
+def _run(command: tuple[str, ...], copy: Path, folder: Path) -> None:
+    paranoid = {"openin_any": "p", "openout_any": "p"}
+    dated = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}  # the same bytes every time
+    try:
+        done = subprocess.run(
+            command, cwd=copy, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=TOOL_SECONDS, check=False,
+            env=execution.environment(1, "", str(copy)) | paranoid | dated,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BonsaiError(
+            f"{command[0]} took more than {TOOL_SECONDS:.0f} s for {folder}"
+        ) from None
+    if done.returncode and command is COMPILER:
+        log = done.stdout.decode("utf-8", "replace")
+        found = re.search(r"(?m)^! .*(?:\n.*){0,3}", log)
+        error = found.group(0) if found else log[-300:]
+        raise BonsaiError(f"{folder / 'template.tex'} does not become a PDF: {error}")
 
 
 def read_template(folder: Path) -> str:
