@@ -1,8 +1,9 @@
 """Whether an audit finds what is wrong with a paper, and leaves alone what is right.
 
-Papers that are known to be right (`benchmarks/papers`) are audited as they are, and with errors of
+Papers that are known to be right (`benchmarks/papers`: some in the form of The AI Scientist, some
+that `bonsai paper` wrote of recorded sweeps, as PDF) are audited as they are, and with errors of
 twelve kinds planted in them by a fixed seed. An error is found if a row accuses the paper at its
-place, of the right kind, and does not stand among the rows of the paper without it. Every other row
+place (its lines; in a PDF the words around it), of the right kind, and does not stand among the rows of the paper without it. Every other row
 that accuses is a false alarm. A third of the papers, by authors and on studies of their own, is
 held out: no check was made to fit them, and they are told apart.
 
@@ -25,8 +26,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.papers.manuscripts import KINDS, Kind
-from benchmarks.papers.planting import ERRORS, Manuscript, Planted, manuscripts
+from benchmarks.papers.manuscripts import KINDS, Kind, Planted
+from benchmarks.papers.planting import ERRORS, Manuscript, manuscripts
+from benchmarks.papers.written import Written, written_papers
 from bonsai.audit.findings import Finding
 
 LEAST_FOUND = 0.95
@@ -87,9 +89,24 @@ def lines(place: str) -> tuple[int, int] | None:
 def stands_in(row: Finding, planted: Planted) -> bool:
     """Whether a row is about the block that an error was planted in."""
     told = lines(row.place)
+    if not planted.block.first:
+        return quotes(row, planted)
     if told is None:
         return False
     return told[0] <= planted.block.last and planted.block.first <= told[1]
+
+
+def quotes(row: Finding, planted: Planted) -> bool:
+    """Whether a row about a PDF quotes the block that an error was planted in, and the error."""
+
+    def words(text: str) -> list[str]:
+        return re.findall(r"[\w.]*\w", text.replace("−", "-").replace("\xad", "").lower())
+
+    there, said = set(words(planted.block.text)), words(row.said)
+    number = re.search(r"\d[\d.,]*", planted.wrong)
+    if number and number.group().rstrip(".,") not in row.said:
+        return False
+    return bool(said) and sum(word in there for word in said) >= 0.7 * len(said)
 
 
 def tell_apart(
@@ -105,18 +122,18 @@ def tell_apart(
     return found, [row for row in rows if not any(stands_in(row, error) for error in planted)]
 
 
-def judge(paper: Manuscript, home: Path, so_far: Counter[Kind]) -> Result:
+def judge(paper: Manuscript | Written, home: Path, so_far: Counter[Kind]) -> Result:
     """Audit a paper as it is, and with errors in it."""
-    clean = audit(paper.write(home / "clean"), home / "clean")
+    clean = audit(*paper.write(home / "clean"))
     wrong, planted = paper.plant(ERRORS, so_far)
-    rows = audit(paper.write(home / "planted", wrong), home / "planted")
+    rows = audit(*paper.write(home / "planted", wrong))
     found, elsewhere = tell_apart(rows, planted, clean)
     return Result(
         paper.name, paper.held_out, list(zip(planted, found, strict=True)), clean, elsewhere
     )
 
 
-def judge_all(papers: Iterable[Manuscript]) -> list[Result]:
+def judge_all(papers: Iterable[Manuscript | Written]) -> list[Result]:
     """Audit papers one after the other."""
     so_far: Counter[Kind] = Counter()
     results = []
@@ -172,7 +189,7 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     papers = [
-        each for each in manuscripts()
+        each for each in (*manuscripts(), *written_papers())
         if options.papers in each.name
         and (options.only is None or each.held_out == (options.only == "held-out"))
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -51,6 +52,24 @@ class Block:
     first: int
     last: int
     slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An error in a paper.
+
+    Attributes:
+        kind: what was done.
+        right: what stood there.
+        wrong: what stands there now.
+        block: where, with the error in it; of a PDF its lines are 0, and its text is all that a
+            row about it can quote.
+    """
+
+    kind: Kind
+    right: str
+    wrong: str
+    block: Block
 
 
 class Draft:
@@ -161,7 +180,7 @@ class Draft:
             return f"{shown:+.{places}f}" if signed else f"{abs(shown):.{places}f}"
 
         right = form(gain)
-        errors: dict[Kind, list[str]] = {"digit": swapped(right), "rounding": []}
+        errors: dict[Kind, list[str]] = {"digit": swapped(right)}
         others = [
             study.mean(other, measure, dataset) - study.mean(against, measure, dataset)
             for other in study.trials if other not in (run, against)
@@ -231,8 +250,24 @@ class Draft:
             low, high = interval
             middle, reach = (low + high) / 2, (high - low) / 2
             decided.append(abs(middle) > 1.3 * reach)
-            undecided.append(abs(middle) < 0.7 * reach)
+            undecided.append(abs(middle) < 0.7 * reach and not self._paired(run, against, measure))
         return "decided" if all(decided) else "undecided" if all(undecided) else "near"
+
+    def _paired(self, run: str, against: str, measure: Measure) -> bool:
+        """Whether a comparison seed by seed might tell them apart on some data set."""
+        for dataset in self.study.datasets:
+            gains = [
+                one - other
+                for one, other in zip(
+                    self.study.per_seed(run, measure, dataset),
+                    self.study.per_seed(against, measure, dataset),
+                    strict=True,
+                )
+            ]
+            error = statistics.stdev(gains) / len(gains) ** 0.5
+            if abs(statistics.fmean(gains)) > error * 1.5:
+                return True
+        return False
 
     def seeds(self, capital: bool = False) -> str:
         """How many seeds a run has, in words, as in `three seeds`."""

@@ -10,28 +10,11 @@ from pathlib import Path
 
 from benchmarks.papers.authors import AUTHORS
 from benchmarks.papers.held_out import HELD_OUT
-from benchmarks.papers.manuscripts import KINDS, Block, Draft, Kind
+from benchmarks.papers.manuscripts import KINDS, Draft, Kind, Planted
 from benchmarks.papers.studies import studies
 
 HELD_OUT_STUDIES = ("boundary_loss", "reward_shaping")
 ERRORS = 8  # to a paper, each in a block of its own
-
-
-@dataclass(frozen=True)
-class Planted:
-    """An error in a paper.
-
-    Attributes:
-        kind: what was done.
-        right: what stood there.
-        wrong: what stands there now.
-        block: where, with the error in it.
-    """
-
-    kind: Kind
-    right: str
-    wrong: str
-    block: Block
 
 
 @dataclass(frozen=True)
@@ -57,13 +40,13 @@ class Manuscript:
         """The paper with the marks of what could be wrong."""
         return {**AUTHORS, **HELD_OUT}[self.author](studies()[self.study])
 
-    def write(self, folder: Path, wrong: Sequence[tuple[int, str]] = ()) -> Path:
-        """Lay out the idea's folder with the paper in it; returns the paper."""
+    def write(self, folder: Path, wrong: Sequence[tuple[int, str]] = ()) -> tuple[Path, Path]:
+        """Lay out the idea's folder with the paper in it; returns the paper and its results."""
         studies()[self.study].lay_out(folder)
         draft, text = self.draft()
         paper = folder / "latex" / "template.tex"
         paper.write_text(draft.render(text, wrong), encoding="utf-8")
-        return paper
+        return paper, folder
 
     def plant(
         self, most: int, so_far: Counter[Kind]

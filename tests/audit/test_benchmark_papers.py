@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.papers.manuscripts import KINDS, MARK, Kind, helped, swapped
-from benchmarks.papers.planting import ERRORS, Manuscript, Planted, manuscripts
+from benchmarks.papers.manuscripts import KINDS, MARK, Kind, Planted, helped, swapped
+from benchmarks.papers.planting import ERRORS, Manuscript, manuscripts
 
 PAPERS = list(manuscripts())
 
@@ -46,8 +46,8 @@ def test_the_same_errors_are_planted_each_time() -> None:
 @pytest.mark.parametrize("number", range(len(PAPERS)), ids=lambda each: PAPERS[each].name)
 def test_an_error_stands_where_it_is_said_to_stand(number: int, tmp_path: Path) -> None:
     paper, wrong, errors = planted()[number]
-    right = paper.write(tmp_path / "right").read_text().splitlines()
-    text = paper.write(tmp_path / "wrong", wrong).read_text()
+    right = paper.write(tmp_path / "right")[0].read_text().splitlines()
+    text = paper.write(tmp_path / "wrong", wrong)[0].read_text()
     lines = text.splitlines()
     assert not MARK.search(text)
     assert text.count("\\begin{") == text.count("\\end{")
