@@ -10,6 +10,7 @@ from bonsai.audit.checks.figures import figures
 from bonsai.audit.checks.missing_runs import missing_runs
 from bonsai.audit.checks.placeholders import placeholders
 from bonsai.audit.checks.spreads import spreads
+from bonsai.audit.checks.verdicts import verdicts
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Facts
 from bonsai.audit.findings import Finding
@@ -17,7 +18,7 @@ from bonsai.audit.findings import Finding
 Check = Callable[[Document, Facts], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    certainty, spreads, figures, citations, placeholders, missing_runs,
+    verdicts, certainty, spreads, figures, citations, placeholders, missing_runs,
 )  # fmt: skip
 """In the order in which their rows are told where nothing else orders them."""
 

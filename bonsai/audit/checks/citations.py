@@ -66,7 +66,7 @@ def _without_an_entry(document: Document) -> Iterator[Finding]:
 
 
 def _by_name(document: Document) -> Iterator[Finding]:
-    if not document.bibliography:
+    if not document.bibliography and not _has_none(document):
         return
     texts = [
         (block.place, block.text)
@@ -93,6 +93,16 @@ def _by_name(document: Document) -> Iterator[Finding]:
                 f"The bibliography has {name} with {years}, and not with {year}." if of_name
                 else f"The bibliography has no entry by {name} of {year}.",
             )  # fmt: skip
+
+
+def _has_none(document: Document) -> bool:
+    """Whether a paper surely has no bibliography, and not one that could not be read."""
+    if document.source:
+        return not re.search(r"\\(?:bibliography|printbibliography|bibitem)\b", document.source)
+    heads = [block.text for block in document.blocks if block.kind == "heading"]
+    return bool(heads) and not any(
+        re.search(r"references|bibliography", each, re.I) for each in heads
+    )
 
 
 def _undefined(document: Document) -> Iterator[Finding]:

@@ -142,6 +142,11 @@ def _spans(name: str, text: str) -> Iterator[tuple[int, int]]:
         yield found.start(), found.end()
 
 
+def is_named(name: str, text: str) -> bool:
+    """Whether a name stands in a text as whole words."""
+    return next(_spans(name, text), None) is not None
+
+
 def mentions(text: str, facts: Facts) -> list[Mention]:
     """The runs that a text names, in its order; of names that overlap, the longest."""
     by_label: dict[str, list[Run]] = {}
@@ -188,4 +193,4 @@ def metrics(text: str, facts: Facts) -> list[Metric]:
 def datasets(text: str, facts: Facts) -> list[str]:
     """The data sets that a text names."""
     known = {each.dataset for each in facts.measured if each.dataset}
-    return [name for name in sorted(known) if next(_spans(name, text), None)]
+    return [name for name in sorted(known) if is_named(name, text)]

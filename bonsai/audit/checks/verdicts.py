@@ -1,0 +1,79 @@
+"""Verdicts as a paper states them, against those in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bonsai.audit.checks.comparing import told_verdict
+from bonsai.audit.checks.wording import claims, is_named, mentions, metrics, shortened
+from bonsai.audit.document import Document
+from bonsai.audit.facts import Compared, Facts
+from bonsai.audit.findings import Finding
+
+WORD = re.compile(r"\b(supported|refuted|undecided|no result)\b", re.I)
+# What the words mean, and how many claims there are of each, is no verdict on one of them.
+GENERAL = re.compile(
+    r"\b(?:a|an|any|each|every|no|\w+ed)\s+(?:\w+\s+)?(?:claim|one)\b[^.]{0,40}\b(?:is|are|may|if)\b"
+    r"|\bclaims\b|\bideas\b|\bif\b|\bnot\s+(?:a\s+)?(?:supported|refuted|undecided)\b"
+    r"|\b(?:supported|refuted|undecided)\s+by\b(?!\s+the\s+verdict)",
+    re.I,
+)
+CELL = re.compile(r"\W*(supported|refuted|undecided|no result)\W*", re.I)
+
+
+def verdicts(document: Document, facts: Facts) -> Iterator[Finding]:
+    """Every verdict on a claim that can be told from the others."""
+    if not facts.compared:
+        return
+    for block in document.blocks:
+        for row in block.rows:
+            stated = [found[1] for cell in row if (found := CELL.fullmatch(cell.text))]
+            if len(stated) == 1:
+                text = " | ".join(cell.text for cell in row)
+                yield from _stated(block.place, text, stated[0].lower(), facts)
+    for block, sentence in claims(document):
+        words = {each.lower() for each in WORD.findall(sentence)}
+        if len(words) == 1 and not GENERAL.search(sentence):
+            yield from _stated(block.place, sentence, words.pop(), facts)
+
+
+def _stated(place: str, text: str, word: str, facts: Facts) -> Iterator[Finding]:
+    meant = _meant(text, facts)
+    if not meant:
+        return
+    right = [each for each in meant if each.word == word]
+    shown = (right or meant)[0]
+    yield Finding(
+        "verdict", "traced" if right else "contradicted", "sure" if len(meant) == 1 else "likely",
+        place, shortened(text), told_verdict(shown), shown.source,
+    )  # fmt: skip
+
+
+def _meant(text: str, facts: Facts) -> list[Compared]:
+    """The verdicts that a text may speak of: of the idea, the metric and the other run it names."""
+    ideas = {each.idea for each in facts.compared}
+    named = {idea for idea in ideas if idea and is_named(idea, text)}
+    if not named and len(ideas) > 1:
+        return []
+    found = [each for each in facts.compared if not named or each.idea in named]
+    names = {each.name for each in metrics(text, facts)}
+    runs = {_bare(run.name) for each in mentions(text, facts) for run in each.runs}
+    claims_run = {_bare(each.run) for each in found}
+    # Each narrows what is meant only where something is left of it.
+    for narrowed in (
+        [each for each in found if each.metric in names],
+        [each for each in found if _bare(each.against) in runs - claims_run],
+    ):
+        kept = [each for each in narrowed if each in found]
+        found = kept or found
+    others = runs - claims_run
+    if not any(_bare(each.against) in others for each in found):
+        baselines = {_bare(run.name) for run in facts.runs.values() if run.is_baseline} | {"run_0"}
+        found = [each for each in found if _bare(each.against) in baselines] or found
+    return found
+
+
+def _bare(name: str) -> str:
+    """A run's own name, without its idea and the kind of its seeds."""
+    return name.rsplit("/", 1)[-1].split(" (")[0]
