@@ -3,9 +3,10 @@
 Papers that are known to be right (`benchmarks/papers`: some in the form of The AI Scientist, some
 that `bonsai paper` wrote of recorded sweeps, as PDF) are audited as they are, and with errors of
 twelve kinds planted in them by a fixed seed. An error is found if a row accuses the paper at its
-place (its lines; in a PDF the words around it), of the right kind, and does not stand among the rows of the paper without it. Every other row
-that accuses is a false alarm. A third of the papers, by authors and on studies of their own, is
-held out: no check was made to fit them, and they are told apart.
+place (its lines; in a PDF the words around it), of the right kind, and does not stand among the
+rows of the paper without it. Every other row that accuses is a false alarm. A third of the papers,
+by authors and on studies of their own, is held out: no check was made to fit them, and they are
+told apart.
 
 It ends with status 1 below 95 % found or above two false alarms a paper.
 

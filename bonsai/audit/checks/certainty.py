@@ -72,10 +72,10 @@ PROVES = re.compile(
 )
 ART = re.compile(r"\bstate[\s-]+of[\s-]+the[\s-]+art\b|\bSOTA\b", re.I)
 REACHED = one_of(
-    r"""we our ours this new sets? establish\w* achiev\w* reach\w* attain\w* obtain\w* surpass\w*
+    r"""new sets? establish\w* achiev\w* reach\w* attain\w* obtain\w* surpass\w*
     outperform\w* beats? exceed\w* improv\w+"""
 )
-OWN = re.compile(rf"\b{REACHED}\b", re.I)
+OWN = re.compile(rf"\b{REACHED}\b|\b(?:is|are|be)\s+(?:the\s+)?state\b", re.I)
 OF_OTHERS = re.compile(r"\b(?:prior|previous|existing|recent|other|current)\b", re.I)
 
 
@@ -247,7 +247,7 @@ def _consistency(
         signs = [each.mean > 0 for each in found if each.mean]
         if len(found) < 2 or len(set(signs)) < 2:
             continue
-        few = min((True, False), key=signs.count)
+        few = min((facts.metrics[name].better == "lower", True, False), key=signs.count)
         odd = next(each for each in found if each.mean and (each.mean > 0) == few)
         yield _row(block, sentence, "contradicted", "likely",
                    f"Not in all cases: {odd.told()} Elsewhere {name} differs the other way.",

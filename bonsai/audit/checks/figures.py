@@ -119,8 +119,7 @@ def _runs_of(figure: Figure, pictures: list[Picture], facts: Facts) -> set[str]:
     found: set[str] = set()
     names = [each.name for each in pictures] or [figure.file]
     for name in names:
-        stem = PurePosixPath(name.replace("\\", "/")).with_suffix("").as_posix()
-        if number := NUMBERED.search(stem):
+        if number := NUMBERED.search(name):
             of = f"run_{number[1]}"
             ideas = {each.idea for each in pictures if each.idea}
             found |= {
@@ -131,7 +130,7 @@ def _runs_of(figure: Figure, pictures: list[Picture], facts: Facts) -> set[str]:
         found |= {
             run.name for run in facts.runs.values()
             for label in run.labels
-            if len(plain(label)) > 3 and _says(_base(stem), label)
+            if len(plain(label)) > 3 and _says(_base(name), label)
         }  # fmt: skip
     return found
 

@@ -85,7 +85,7 @@ WORK = (
     r"|confirmed|appl(?:y|ied))"
 )
 ON = re.compile(
-    rf"\b{WORK}\b(?:[^.;:]{{0,60}}?)\bon\s+(?:the\s+|an?\s+|additional\s+|also\s+)?"
+    rf"\b(?i:{WORK})\b(?:[^.;:]{{0,60}}?)\bon\s+(?:the\s+|an?\s+|additional\s+|also\s+)?"
     r"(?P<what>(?:[\w\-./@+]+)(?:\s+[A-Z0-9][\w\-./@+]*){0,3})"
 )
 VERSUS = re.compile(
@@ -236,7 +236,8 @@ def _ablation(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterato
     what = found["what"]
     if not (is_ablation or result) or done.lacks(what):
         return
-    # `no X` and `without X` are said of much; of an ablation only with a result or by its name.
+    if metrics(what, facts) or mentions(what, facts):
+        return  # a whole clause, and no component: `without doubt the accuracy`
     yield Finding(
         "missing run", "unsupported", "likely", block.place, shortened(sentence),
         f"No run is known that lacks “{shortened(what, 60)}”.",
@@ -266,7 +267,7 @@ def _data(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterator[Fi
         if head in NO_DATA or done.has(what) or metrics(what, facts) or mentions(what, facts):
             continue
         proper = bool(re.search(r"[A-Z0-9_]", what)) or bool(FAMOUS.match(what))
-        close = re.search(rf"\b{WORK}\s+on\b", found.group())
+        close = re.search(rf"\b{WORK}\s+on\b", found.group(), re.I)
         if not proper and not close:
             continue
         yield Finding(

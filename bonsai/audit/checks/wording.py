@@ -14,7 +14,7 @@ PROSE = ("title", "abstract", "heading", "paragraph", "caption")
 ABBREVIATED = re.compile(
     r"\b(?:e\.g|i\.e|et al|cf|vs|resp|approx|Figs?|Tab|Sec|Eqs?|Ref|No|acc|max|min|avg|std)\.$"
 )
-END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z\s])")
+END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]]))\s+(?=[^a-z\s])")
 # Sections about what others did, or about what is still to be done.
 OTHERS = re.compile(r"\b(?:related|prior|previous|background|literature|preliminar\w+)\b", re.I)
 # Nothing is claimed by what would be, what is denied, and what is left to others.
