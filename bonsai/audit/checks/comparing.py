@@ -128,7 +128,7 @@ def verdicts(
     ones: Iterable[Run], others: Iterable[Run], metrics: Iterable[Metric], facts: Facts
 ) -> list[Compared]:
     """The verdicts on the runs in question, one way or the other, and in one of the metrics."""
-    first, second = ({_own(each.name) for each in runs} for runs in (ones, others))
+    first, second = _called(ones), _called(others)
     names = {each.name for each in metrics}
     return [
         each for each in facts.compared
@@ -136,6 +136,14 @@ def verdicts(
         and ((_own(each.run) in first and _own(each.against) in second)
              or (_own(each.run) in second and _own(each.against) in first))
     ]  # fmt: skip
+
+
+def _called(runs: Iterable[Run]) -> set[str]:
+    """What verdicts may call the runs."""
+    found = set()
+    for run in runs:
+        found |= {_own(run.name), *(("run_0", "baseline") if run.is_baseline else ())}
+    return found
 
 
 def told_verdict(each: Compared) -> str:

@@ -58,7 +58,9 @@ def _meant(text: str, facts: Facts) -> list[Compared]:
         return []
     found = [each for each in facts.compared if not named or each.idea in named]
     names = {each.name for each in metrics(text, facts)}
-    runs = {_bare(run.name) for each in mentions(text, facts) for run in each.runs}
+    # An idea's name may stand for any of its runs, and then tells none from the others.
+    called = [{_bare(run.name) for run in each.runs} for each in mentions(text, facts)]
+    runs = {name for each in called if len(each) == 1 for name in each}
     claims_run = {_bare(each.run) for each in found}
     # Each narrows what is meant only where something is left of it.
     for narrowed in (
