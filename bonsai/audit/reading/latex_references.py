@@ -1,0 +1,86 @@
+"""A paper's bibliography: BibTeX, or `thebibliography` as it is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from bonsai.audit.document import Reference
+from bonsai.audit.reading.inline import Inline, Node, arguments, kinds, source_of
+from bonsai.audit.reading.wording import plain
+from bonsai.base import bibliography
+
+YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
+MOST_ENTRIES = 3000
+
+
+def of_file(text: str, file: str, line: int, troubles: list[str]) -> list[Reference]:
+    """The entries of a file in BibTeX.
+
+    Args:
+        text: its contents.
+        file: its name, for places; empty for a part of the paper's own source.
+        line: the line that the text begins in.
+        troubles: are told what cannot be read.
+    """
+    found = bibliography.read(text)
+    named = f"{file}, " if file else ""
+    troubles += [f"{file or 'references'}: {fault}" for fault in found.faults[:10]]
+    entries = [
+        Reference(
+            each.key, each.title, "; ".join(each.authors), each.year,
+            f"{named}line {each.line + line - 1}",
+        )
+        for each in found.entries.values()
+    ]  # fmt: skip
+    entries += [
+        Reference(key, found.entries[key].title, "; ".join(found.entries[key].authors),
+                  found.entries[key].year, f"{file or 'references'}, again")
+        for key in found.repeated if key in found.entries
+    ]  # fmt: skip
+    return entries[:MOST_ENTRIES]
+
+
+def of_bibitems(
+    nodes: Sequence[Node], inline: Inline, place: Callable[[int], str]
+) -> list[Reference]:
+    """The entries of a `thebibliography`."""
+    found: list[tuple[str, str, int, list[list[Node]]]] = []
+    for node in nodes:
+        if node is None:
+            continue
+        if node.isNodeType(kinds().macro) and node.macroname == "bibitem":
+            given = arguments(node)
+            label = inline.text([each for each in given[:-1] if each is not None])
+            found.append((source_of(given[-1:]).strip(), label, node.pos, [[]]))
+        elif found and node.isNodeType(kinds().macro) and node.macroname == "newblock":
+            found[-1][3].append([])
+        elif found:
+            found[-1][3][-1].append(node)
+    entries = []
+    for key, label, at, parts in found[:MOST_ENTRIES]:
+        texts = [plain(inline.text(part)) for part in parts]
+        authors, title = split_entry(texts)
+        years = YEAR.findall(" ".join(texts)) or YEAR.findall(plain(label))
+        entries.append(Reference(key, title, authors, years[-1] if years else "", place(at)))
+    return entries
+
+
+def split_entry(texts: Sequence[str]) -> tuple[str, str]:
+    """Authors and title of a printed entry: its blocks, or else its sentences."""
+    blocks = [each for each in texts if each]
+    if len(blocks) > 1:
+        return blocks[0].rstrip(". "), blocks[1].rstrip(". ")
+    whole = blocks[0] if blocks else ""
+    quoted = re.search(r"[“\"](.{8,300}?)[,.]?[”\"]", whole)
+    if quoted:
+        return whole[: quoted.start()].rstrip(",. "), quoted[1]
+    # A full stop behind an initial ends nothing.
+    sentences = re.split(r"(?<=[^\W\d_]{2})\.\s+|(?<=\d\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+",
+                         whole)  # fmt: skip
+    sentences = [each for each in sentences if each.strip()]
+    if len(sentences) > 1:
+        authors = sentences[0]
+        rest = [each for each in sentences[1:] if not YEAR.fullmatch(each.strip(" ()."))]
+        return authors.strip(), (rest[0] if rest else "").strip(" .")
+    return "", whole
