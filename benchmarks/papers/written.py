@@ -148,7 +148,7 @@ def _sites(told: dict[str, Any], results: Path, idea: str | None) -> Iterator[Si
                 yield Site("spread", (place, _text(wrong)), "standard error", "standard deviation",
                            group, text.replace("standard error", "standard deviation"))  # fmt: skip
         if where[0] == "blocks" and told["blocks"][where[1]]["kind"] == "paragraph":
-            yield from _sentences(told, where, spans, group)
+            yield from _sentences(told, where, spans, group, text)
     yield from _pictures(told, results, idea)
 
 
@@ -251,8 +251,9 @@ def _others(told: dict[str, Any], key: str) -> list[str]:
 
 
 def _sentences(
-    told: dict[str, Any], where: tuple[Any, ...], spans: list[dict[str, Any]], group: object
-) -> Iterator[Site]:
+    told: dict[str, Any], where: tuple[Any, ...], spans: list[dict[str, Any]], group: object,
+    text: str,
+) -> Iterator[Site]:  # fmt: skip
     """What could be claimed at the end of a paragraph on results."""
     keys = [span["key"] for span in spans if span["kind"] == "number"]
     claimed = next((key[: -len(".verdict")] for key in keys if key.endswith(".verdict")), None)
@@ -266,7 +267,7 @@ def _sentences(
     end = (*where, len(spans))
 
     def site(kind: Kind, sentence: str) -> Site:
-        return Site(kind, (end, _text(" " + sentence)), "", sentence, group, sentence)
+        return Site(kind, (end, _text(" " + sentence)), "", sentence, group, f"{text} {sentence}")
 
     for number, what in enumerate(COMPONENTS):
         yield site("ablation", f"Without {what}, {named[1]} falls by {number + 1}.4 points.")
@@ -294,7 +295,8 @@ def _pictures(told: dict[str, Any], results: Path, idea: str | None) -> Iterator
         if block["kind"] != "figure" or not block["file"].startswith("plot"):
             continue
         caption = "".join(span.get("text", "") for span in block["caption"])
+        own = {path.read_bytes() for path in results.glob(f"*/{idea}/workspace/*.png")}
         same = [each for each in others if Path(each).name in caption]
-        for other in same:
+        for other in [each for each in same if (results / each).read_bytes() not in own]:
             yield Site("figure", (("picture", block["file"]), other), block["file"], "", at,
                        f"{block['file']}: {caption} {block['alternative']}")  # fmt: skip

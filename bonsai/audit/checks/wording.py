@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -93,6 +94,7 @@ def around(text: str, start: int, end: int, most: int = MOST_SAID) -> str:
     return ("…" if low else "") + middle + ("…" if high < len(text) else "")
 
 
+@functools.lru_cache(maxsize=100_000)  # the names of runs are looked for in every sentence
 def plain(text: str) -> str:
     """A text for comparison: lower case, and single spaces for what joins words in names."""
     text = unicodedata.normalize("NFKC", text).lower()
@@ -130,10 +132,10 @@ class Mention:
 
 def _spans(name: str, text: str) -> Iterator[tuple[int, int]]:
     """Where a name stands as whole words, whatever joins its parts."""
-    parts = [re.escape(part) for part in plain(name).split()]
-    if not parts:
+    parts = plain(name).split()
+    if not parts or parts[0] not in plain(text):
         return
-    pattern = r"(?<![\w.])" + r"[\s_\-–‐/]+".join(parts) + r"(?:['’]s)?(?![\w])"
+    pattern = r"(?<![\w.])" + r"[\s_\-–‐/]+".join(map(re.escape, parts)) + r"(?:['’]s)?(?![\w])"
     for found in re.finditer(pattern, text, re.I):
         word = text[found.start() : found.end()]
         # A short name is a name only where it is written as one: "He" is no pronoun then.
