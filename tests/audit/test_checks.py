@@ -108,6 +108,8 @@ def accused(document: Document, known: Facts) -> set[str]:
         "We call a difference significant if p < 0.05 after the correction.",
         "The gated model improves test accuracy (p < 0.01).",
         "State-of-the-art models are larger than ours.",
+        "Generative models have made significant progress in reducing artefacts [3].",
+        "Diffusion models showed significant improvements in image generation (Ho et al., 2020).",
         "The gated model consistently outperforms the baseline in test accuracy.",
     ],
 )
@@ -200,8 +202,8 @@ def test_a_verdict_in_a_table_is_the_one_in_the_ledger() -> None:
 
 
 @given(
-    st.lists(st.floats(-5, 5), min_size=2, max_size=9),
-    st.lists(st.floats(-5, 5), min_size=2, max_size=9),
+    st.lists(st.integers(-500, 500).map(lambda value: value / 100), min_size=2, max_size=9),
+    st.lists(st.integers(-500, 500).map(lambda value: value / 100), min_size=2, max_size=9),
 )
 def test_the_interval_from_means_and_errors_is_welchs(one: list[float], other: list[float]) -> None:
     expected = welch(one, other)
@@ -302,10 +304,22 @@ def test_work_that_no_run_has_done_is_unsupported(text: str) -> None:
         "We train on the training set and test on the test set.",
         "Results are shown in Figure 2 and on page 7.",
         "No label is seen before the test.",
+        "There is no significant change in performance.",
+        "Accuracy improves without increasing the computational cost.",
+        "Without loss of generality, accuracy is given in percent and improves with size.",
+        "Experiments on modular arithmetic tasks show the same accuracy.",
+        "We conduct experiments on four 2D problems.",
+        "The ablation studies reveal that both components improve performance.",
     ],
 )
 def test_work_that_was_done_or_is_not_claimed_accuses_nobody(text: str) -> None:
     assert not accused(said(text), facts())
+
+
+def test_what_an_introduction_says_of_others_is_their_affair() -> None:
+    text = "Networks trained on ImageNet are robust, and a significant improvement over others."
+    assert not accused(said(text, section="Introduction"), facts())
+    assert not accused(said(text, kind="abstract", section=""), facts())
 
 
 def test_what_others_did_is_their_affair() -> None:
@@ -396,6 +410,7 @@ def test_what_is_cited_has_an_entry() -> None:
         ("Similar ideas were explored by Hoffmann et al. (2023).", False),
         ("This is known (Long et al., 2019).", False),
         ("In June 2023 the ImageNet challenge (2012) was old.", True),
+        ("Between May and June 2023 nothing happened.", True),
         ("As shown in [?], it works.", False),
     ],
 )

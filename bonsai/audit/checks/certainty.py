@@ -18,6 +18,7 @@ from bonsai.audit.checks.wording import (
     Mention,
     claims,
     datasets,
+    is_own,
     mentions,
     metrics,
     one_of,
@@ -76,6 +77,9 @@ REACHED = one_of(
     outperform\w* beats? exceed\w* improv\w+"""
 )
 OWN = re.compile(rf"\b{REACHED}\b|\b(?:is|are|be)\s+(?:the\s+)?state\b", re.I)
+COSTS = re.compile(
+    r"time|second|latency|memory|param|speed|flop|hours|minutes|_ms$|_us$|_mb$", re.I
+)
 OF_OTHERS = re.compile(r"\b(?:prior|previous|existing|recent|other|current)\b", re.I)
 
 
@@ -118,7 +122,7 @@ def certainty(document: Document, facts: Facts) -> Iterator[Finding]:
     """Every sentence that says how sure something is, against what is on record."""
     main = _main_metrics(document, facts)
     for block, sentence in claims(document):
-        if block.kind in ("title", "heading"):
+        if block.kind in ("title", "heading") or not is_own(block, sentence, facts):
             continue
         if SIGNIFICANT.search(sentence):
             yield from _significance(block, sentence, facts, main)
@@ -173,8 +177,11 @@ def _significance(
     else:
         few = {each.one.count or len(each.one.values) for each in measured}
         why = "there is one seed" if few == {1} else "neither seeds nor errors are on record"
+        # What a run costs differs little between seeds, so one seed tells something of it.
+        costs = all(COSTS.search(each.one.metric) for each in measured)
         yield _row(
-            block, sentence, "contradicted" if few == {1} else "unsupported", "likely",
+            block, sentence, "contradicted" if few == {1} else "unsupported",
+            "possible" if costs else "likely",
             f"Nothing tells a difference from chance: {why}. {measured[0].told()}",
             measured[0].one.source,
         )  # fmt: skip

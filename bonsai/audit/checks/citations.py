@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import difflib
 import re
 import unicodedata
@@ -20,6 +21,7 @@ WRITTEN = re.compile(
     rf"\b(?P<name>{NAME})(?P<more>\s+et\s+al\.?|\s+(?:and|&)\s+{NAME})?"
     rf"[,;]?\s*[(\[]?(?P<year>{YEAR})[a-z]?\b"
 )
+MONTHS = frozenset(calendar.month_name) | frozenset(calendar.month_abbr)
 UNDEFINED = re.compile(r"[\[(]\s*\?(?:\s*[,;]\s*\?)*\s*[\])]")
 
 
@@ -78,7 +80,7 @@ def _by_name(document: Document) -> Iterator[Finding]:
     for place, text in texts:
         for found in WRITTEN.finditer(text):
             name, year = found["name"], found["year"]
-            if not found["more"] or (place, name, year) in told:
+            if not found["more"] or name in MONTHS or (place, name, year) in told:
                 continue
             told.add((place, name, year))
             of_name = [each for each in document.bibliography if _folded(name) in _words(each)]

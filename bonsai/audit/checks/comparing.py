@@ -73,13 +73,12 @@ def difference(one: Measured, other: Measured) -> Difference:
     parts = [float(error or 0.0) ** 2 for error in errors]
     squared = sum(parts)
     gain = one.mean - other.mean
-    if not squared:
+    below = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    if not below:
         return Difference(one, other, gain, gain, 0.0 if gain else 1.0, _paired(one, other))
     from scipy.special import stdtr, stdtrit
 
-    freedom = squared**2 / sum(
-        part**2 / (count - 1) for part, count in zip(parts, counts, strict=True)
-    )
+    freedom = squared**2 / below
     reach = float(stdtrit(freedom, 0.5 + LEVEL / 2)) * math.sqrt(squared)
     p = 2 * float(stdtr(freedom, -abs(gain) / math.sqrt(squared)))
     return Difference(one, other, gain - reach, gain + reach, p, _paired(one, other))

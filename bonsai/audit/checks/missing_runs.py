@@ -11,6 +11,7 @@ from bonsai.audit.checks.wording import (
     PROSE,
     around,
     claims,
+    is_own,
     mentions,
     metrics,
     one_of,
@@ -31,9 +32,16 @@ THINGS = one_of(
 )
 COUNTED = re.compile(rf"\s*(?:\w+\s+)?{THINGS}\b", re.I)
 # What was taken away, and where its name ends.
-LACK = one_of(
-    "without w/o removing removed? remove dropping omitting disabling ablating excluding no"
+LACK = one_of("without w/o removing removed? remove dropping omitting disabling ablating excluding")
+# `Without loss of accuracy`, `without increasing the cost`: nothing that a network has.
+OF_NO_PART = one_of(
+    r"""doubt loss exception difficulty further significant\w* substantial\w* additional extra any
+    much clear noticeable overhead costs? improvements? changes? differences? degradation drops?
+    penalty effects? gains? sacrific\w+ increas\w+ compromis\w+ requir\w+ using chang\w+ affect\w+
+    losing adding modify\w* introduc\w+ degrad\w+ hurting reduc\w+ harm\w* need\w* limit\w* it them
+    this that"""
 )
+NO_PART = re.compile(rf"(?:(?:the|an?|any)\s+)?{OF_NO_PART}\b", re.I)
 WHAT = r"(?P<what>[^.,;:()|]{3,80}?)"
 AFTER = one_of(
     r"""lost loses reduc\w+ drops? dropped fell falls lowers? lowered degrad\w+ decreas\w+
@@ -44,6 +52,7 @@ AFTER = one_of(
 STOP = rf"(?=\s*(?:[.,;:()|]|$|\b(?:the\s+)?{AFTER}\b))"
 ABLATION = re.compile(r"\bablat\w+", re.I)
 LACKING = re.compile(rf"(?<![\w/]){LACK}\s+(?:of\s+)?{WHAT}{STOP}", re.I)
+ABLATED = re.compile(rf"\bablat\w+\s*\(no\s+{WHAT}\)", re.I)
 ABLATION_OF = re.compile(rf"\bablat\w+\s+(?:\w+\s+)?(?:of|on|over)\s+{WHAT}{STOP}", re.I)
 TAKEN_AWAY = re.compile(
     rf"\b(?:when|once|after|if)\s+{WHAT}\s+(?:is|are|was|were)\s+(?:taken away|removed|disabled"
@@ -88,6 +97,8 @@ ON = re.compile(
     rf"\b(?i:{WORK})\b(?:[^.;:]{{0,60}}?)\bon\s+(?:the\s+|an?\s+|additional\s+|also\s+)?"
     r"(?P<what>(?:[\w\-./@+]+)(?:\s+[A-Z0-9][\w\-./@+]*){0,3})"
 )
+# What is named without a capital is a data set only where it stands beside others.
+ALSO_ON = re.compile(r"\b(?:also|additionally|same)\s+(?:\w+\s+)?\w+\s+on\s+(?:the\s+)?$", re.I)
 VERSUS = re.compile(
     r"\b(?:outperform\w*|surpass\w*|beats?|exceed\w*|compar(?:ed?|ing|ison)\s+(?:to|with|against)"
     r"|(?:better|worse|higher|lower|faster|slower)\s+than|versus|vs\.?)\s+"
@@ -203,6 +214,8 @@ def _claimed(document: Document, facts: Facts, done: _Done) -> Iterator[Finding]
     for block, sentence in claims(document):
         if block.kind in ("title", "heading") or _only_asks(sentence):
             continue
+        if not is_own(block, sentence, facts):
+            continue
         yield from _ablation(block, sentence, facts, done)
         yield from _study(block, sentence, done)
         yield from _data(block, sentence, facts, done)
@@ -224,11 +237,12 @@ def _ablation(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterato
         and (metrics(sentence, facts) or re.search(r"\bperformance\b", sentence, re.I))
     )
     found = (
-        ABLATION_OF.search(sentence) or TAKEN_AWAY.search(sentence)
+        ABLATION_OF.search(sentence) or ABLATED.search(sentence) or TAKEN_AWAY.search(sentence)
         or (LACKING.search(sentence) if is_ablation or result else None)
     )  # fmt: skip
     if found is None:
-        if is_ablation and result and not mentions(sentence, facts):
+        changed = [run for run in facts.runs.values() if not run.is_baseline]
+        if is_ablation and result and len(changed) < 2 and not mentions(sentence, facts):
             yield from _once(
                 block, sentence, "No run is known to be an ablation.", done, ("ablat",)
             )
@@ -236,7 +250,7 @@ def _ablation(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterato
     what = found["what"]
     if not (is_ablation or result) or done.lacks(what):
         return
-    if metrics(what, facts) or mentions(what, facts):
+    if NO_PART.match(what) or metrics(what, facts) or mentions(what, facts):
         return  # a whole clause, and no component: `without doubt the accuracy`
     yield Finding(
         "missing run", "unsupported", "likely", block.place, shortened(sentence),
@@ -267,8 +281,9 @@ def _data(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterator[Fi
         if head in NO_DATA or done.has(what) or metrics(what, facts) or mentions(what, facts):
             continue
         proper = bool(re.search(r"[A-Z0-9_]", what)) or bool(FAMOUS.match(what))
-        close = re.search(rf"\b{WORK}\s+on\b", found.group(), re.I)
-        if not proper and not close:
+        if not proper and not ALSO_ON.search(sentence[: found.start("what")]):
+            continue
+        if not proper and not re.match(r"\s*(?:[.,;)]|$)", sentence[found.end() :]):
             continue
         yield Finding(
             "missing run", "unsupported", "likely", block.place, shortened(sentence),

@@ -18,6 +18,9 @@ ABBREVIATED = re.compile(
 END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]]))\s+(?=[^a-z\s])")
 # Sections about what others did, or about what is still to be done.
 OTHERS = re.compile(r"\b(?:related|prior|previous|background|literature|preliminar\w+)\b", re.I)
+INTRODUCING = re.compile(r"\b(?:introduction|motivation|abstract)\b", re.I)
+OWN_WORK = re.compile(r"\b(?:we|our|ours|this (?:paper|work|study)|here)\b", re.I)
+CITED = re.compile(r"\[[\d,;\s]+\]|\bet al\b|\((?:[^()]*,\s*)?(?:19|20)\d\d[a-z]?\)")
 # Nothing is claimed by what would be, what is denied, and what is left to others.
 NOT_CLAIMED = re.compile(
     r"\b(?:would|could|should|may|might|will|future|plan(?:s|ned)?\s+to|remains?|left\s+(?:for|to|out)"
@@ -76,6 +79,17 @@ def claims(document: Document, others: bool = False) -> Iterator[tuple[Block, st
             continue
         for sentence in sentences(block.text):
             yield block, sentence
+
+
+def is_own(block: Block, sentence: str, facts: Facts) -> bool:
+    """Whether a sentence is about what this paper did, and not about its subject at large."""
+    if OWN_WORK.search(sentence) or mentions(sentence, facts):
+        return True
+    if CITED.search(sentence):
+        return False
+    if block.kind == "abstract" or INTRODUCING.search(block.section):
+        return bool(metrics(sentence, facts))
+    return True
 
 
 def shortened(text: str, most: int = MOST_SAID) -> str:
