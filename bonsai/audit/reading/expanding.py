@@ -47,13 +47,13 @@ class Macro:
 
 @dataclass
 class Expanded:
-    """A source in one piece.
+    r"""A source in one piece.
 
     Attributes:
-        text: LaTeX; pieces that are not to be read as such are `\\bonsairaw{N}`.
+        text: LaTeX; pieces that are not to be read as such are `\bonsairaw{N}`.
         raw: those pieces: the environment's name, its options, its text and its first line.
         names: of those pieces that are files, by their number.
-        values: what stands for a key, of `\\measuredvalue`.
+        values: what stands for a key, of `\measuredvalue`.
         troubles: what was not read, one sentence each.
     """
 

@@ -77,7 +77,8 @@ UNITS = {
     "giga byte": "GB", "squared": "^2", "cubed": "^3", "square": "", "of": "", "flop": "FLOP",
 }  # fmt: skip
 QUANTITIES = {"num": "[{", "SI": "[{[{", "qty": "[{{", "si": "[{", "unit": "[{", "ang": "[{",
-              "SIrange": "[{{{", "qtyrange": "[{{{", "numrange": "[{{", "tablenum": "[{"}  # fmt: skip
+              "SIrange": "[{{{", "qtyrange": "[{{{", "numrange": "[{{",
+              "tablenum": "[{"}  # fmt: skip
 CITING = (
     "cite", "citep", "citet", "citealp", "citealt", "citeauthor", "citeyear", "citeyearpar",
     "citetitle", "citenum", "Cite", "Citep", "Citet", "Citealp", "Citealt", "Citeauthor",

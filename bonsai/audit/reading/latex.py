@@ -573,9 +573,7 @@ def _context() -> object:
             "textsuperscript": "{", "textsubscript": "{", "bibitem": "[{",
         }
     )  # fmt: skip
-    macros = [
-        std_macro(name, given) if given else MacroSpec(name) for name, given in specs.items()
-    ]
+    macros = [std_macro(name, given) if given else MacroSpec(name) for name, given in specs.items()]
     environments = [EnvironmentSpec(name, given) for name, given in TABULARS.items()]
     environments += [EnvironmentSpec(name, "[") for name in FLOATS if name not in TABULARS]
     environments += [
