@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bonsai.audit.checks import CHECKS
 from bonsai.audit.checks.comparing import difference
-from bonsai.audit.checks.wording import sentences
+from bonsai.audit.wording import sentences
 from bonsai.audit.document import Block, Cell, Citation, Document, Figure, Kind, Reference
 from bonsai.audit.facts import (
     Compared,

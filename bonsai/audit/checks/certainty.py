@@ -13,7 +13,7 @@ from bonsai.audit.checks.comparing import (
     told_verdict,
     verdicts,
 )
-from bonsai.audit.checks.wording import (
+from bonsai.audit.wording import (
     NOT_CLAIMED,
     Mention,
     claims,

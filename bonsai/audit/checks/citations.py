@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from bonsai.audit.checks.wording import around, shortened
+from bonsai.audit.wording import around, shortened
 from bonsai.audit.document import Document, Reference
 from bonsai.audit.facts import Facts, KnownReference
 from bonsai.audit.findings import Finding

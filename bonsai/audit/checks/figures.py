@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from bonsai.audit.checks.wording import Mention, mentions, plain, shortened
+from bonsai.audit.wording import Mention, mentions, plain, shortened
 from bonsai.audit.document import Document, Figure
 from bonsai.audit.facts import Facts, Picture
 from bonsai.audit.findings import Finding, Sure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bonsai.audit.checks.wording import (
+from bonsai.audit.wording import (
     NOT_CLAIMED,
     OTHERS,
     PROSE,

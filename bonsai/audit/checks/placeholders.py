@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bonsai.audit.checks.wording import around
+from bonsai.audit.wording import around
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Facts
 from bonsai.audit.findings import Finding

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bonsai.audit.checks.wording import (
+from bonsai.audit.wording import (
     NOT_CLAIMED,
     OTHERS,
     PROSE,

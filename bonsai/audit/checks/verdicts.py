@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bonsai.audit.checks.comparing import told_verdict
-from bonsai.audit.checks.wording import claims, is_named, mentions, metrics, shortened
+from bonsai.audit.wording import claims, is_named, mentions, metrics, shortened
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Compared, Facts
 from bonsai.audit.findings import Finding
