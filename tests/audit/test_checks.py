@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from bonsai.audit.checks import CHECKS
 from bonsai.audit.checks.comparing import difference
-from bonsai.audit.wording import sentences
 from bonsai.audit.document import Block, Cell, Citation, Document, Figure, Kind, Reference
 from bonsai.audit.facts import (
     Compared,
@@ -22,6 +21,7 @@ from bonsai.audit.facts import (
     Run,
 )
 from bonsai.audit.findings import Finding
+from bonsai.audit.wording import sentences
 from bonsai.report.intervals import welch
 
 BASE, GATED, FROZEN = (90.1, 90.3, 90.2, 90.0), (92.1, 92.4, 92.2, 92.0), (90.0, 90.6, 90.1, 90.2)

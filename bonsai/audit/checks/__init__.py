@@ -9,6 +9,7 @@ from bonsai.audit.checks.citations import citations
 from bonsai.audit.checks.figures import figures
 from bonsai.audit.checks.missing_runs import missing_runs
 from bonsai.audit.checks.placeholders import placeholders
+from bonsai.audit.checks.sentences import sentences
 from bonsai.audit.checks.spreads import spreads
 from bonsai.audit.checks.verdicts import verdicts
 from bonsai.audit.document import Document
@@ -18,7 +19,7 @@ from bonsai.audit.findings import Finding
 Check = Callable[[Document, Facts], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    verdicts, certainty, spreads, figures, citations, placeholders, missing_runs,
+    sentences, verdicts, certainty, spreads, figures, citations, placeholders, missing_runs,
 )  # fmt: skip
 """In the order in which their rows are told where nothing else orders them."""
 

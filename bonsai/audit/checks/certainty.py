@@ -13,6 +13,9 @@ from bonsai.audit.checks.comparing import (
     told_verdict,
     verdicts,
 )
+from bonsai.audit.document import Block, Document
+from bonsai.audit.facts import Compared, Facts, Metric, Run
+from bonsai.audit.findings import Finding, Status, Sure
 from bonsai.audit.wording import (
     NOT_CLAIMED,
     Mention,
@@ -25,9 +28,6 @@ from bonsai.audit.wording import (
     sentences,
     shortened,
 )
-from bonsai.audit.document import Block, Document
-from bonsai.audit.facts import Compared, Facts, Metric, Run
-from bonsai.audit.findings import Finding, Status, Sure
 
 CHANGE = one_of(
     r"""better worse improv\w+ outperform\w* underperform\w* surpass\w* exceed\w* beats? higher

@@ -8,10 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from bonsai.audit.wording import around, shortened
 from bonsai.audit.document import Document, Reference
 from bonsai.audit.facts import Facts, KnownReference
 from bonsai.audit.findings import Finding
+from bonsai.audit.wording import around, shortened
 
 ALIKE = 0.92  # of two titles that are one, whatever became of their hyphens
 NAME = r"[A-ZÀ-ÖØ-Þ][\w’'\-]+"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from bonsai.audit.wording import Mention, mentions, plain, shortened
 from bonsai.audit.document import Document, Figure
 from bonsai.audit.facts import Facts, Picture
 from bonsai.audit.findings import Finding, Sure
+from bonsai.audit.wording import Mention, mentions, plain, shortened
 
 JOINED = re.compile(
     r"[^.:;]{0,20}(?:\band\b|,|/|&|\bvs\b|\bversus\b|\bthan\b|\bto\b|\bwith\b)[^.:;]{0,20}"

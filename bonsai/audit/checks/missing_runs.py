@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bonsai.audit.document import Block, Document
+from bonsai.audit.facts import Facts
+from bonsai.audit.findings import Finding
 from bonsai.audit.wording import (
     NOT_CLAIMED,
     OTHERS,
@@ -20,9 +23,6 @@ from bonsai.audit.wording import (
     stems,
     words,
 )
-from bonsai.audit.document import Block, Document
-from bonsai.audit.facts import Facts
-from bonsai.audit.findings import Finding
 
 RUNS = re.compile(r"\bruns?[\s_~]*(\d+)((?:\s*(?:,|and|&|to|or|–|-)\s*\d+)*)\b(?!\.\d)", re.I)
 # `we run 5 seeds`, `to run 3 times`: a verb, and not a name.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bonsai.audit.wording import around
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Facts
 from bonsai.audit.findings import Finding
+from bonsai.audit.wording import around
 
 PARTS = (
     "title|abstract|intro|introduction|related work|background|method|methods|experimental setup"

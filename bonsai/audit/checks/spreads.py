@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bonsai.audit.document import Block, Document
+from bonsai.audit.facts import Facts, Measured
+from bonsai.audit.findings import Finding
 from bonsai.audit.wording import (
     NOT_CLAIMED,
     OTHERS,
@@ -20,9 +23,6 @@ from bonsai.audit.wording import (
     shortened,
     words,
 )
-from bonsai.audit.document import Block, Document
-from bonsai.audit.facts import Facts, Measured
-from bonsai.audit.findings import Finding
 
 Spread = Literal["error", "deviation", "interval"]
 WORDS: dict[Spread, str] = {

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from bonsai.audit.checks.comparing import told_verdict
-from bonsai.audit.wording import claims, is_named, mentions, metrics, shortened
 from bonsai.audit.document import Document
 from bonsai.audit.facts import Compared, Facts
 from bonsai.audit.findings import Finding
+from bonsai.audit.wording import claims, is_named, mentions, metrics, shortened
 
 WORD = re.compile(r"\b(supported|refuted|undecided|no result)\b", re.I)
 # What the words mean, and how many claims there are of each, is no verdict on one of them.
