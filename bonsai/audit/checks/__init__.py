@@ -25,8 +25,9 @@ def __getattr__(name: str) -> Any:
     from bonsai.audit.checks.placeholders import placeholders
     from bonsai.audit.checks.sentences import sentences
     from bonsai.audit.checks.spreads import spreads
-    from bonsai.audit.checks.verdicts import verdicts
+    from bonsai.audit.checks.tables import tables
+from bonsai.audit.checks.verdicts import verdicts
 
     return (
-        sentences, verdicts, certainty, spreads, figures, citations, placeholders, missing_runs,
+        tables, sentences, verdicts, certainty, spreads, figures, citations, placeholders, missing_runs,
     )  # fmt: skip

@@ -6,15 +6,23 @@ import re
 from collections.abc import Iterable, Iterator
 
 from bonsai.audit import statements
-from bonsai.audit.wording import NOT_CLAIMED, OTHERS, around, sentences as split
 from bonsai.audit.document import Block, Document
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.findings import Finding, Status, Sure
 from bonsai.audit.numbers import Number
 from bonsai.audit.statements import Said, Sentence
 from bonsai.audit.tracing import (
-    Candidate, differences, deviations, fit, levels, scales, stale, verdict_values,
+    Candidate,
+    deviations,
+    differences,
+    fit,
+    levels,
+    scales,
+    stale,
+    verdict_values,
 )  # fmt: skip
+from bonsai.audit.wording import NOT_CLAIMED, OTHERS, around
+from bonsai.audit.wording import sentences as split
 
 READ = ("abstract", "paragraph", "caption", "title", "heading")
 RESULTS = re.compile(

@@ -1,0 +1,434 @@
+"""What a sentence says of each of its numbers: of which run and metric it is, in what role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bonsai.audit.facts import Facts, Metric
+from bonsai.audit.numbers import Number, numbers
+from bonsai.audit.subjects import Named, dataset_mentions, metric_mentions, run_mentions
+from bonsai.audit.wording import Mention
+
+Role = Literal["level", "difference", "interval", "p", "spread", "count", "setting", "label"]
+
+CLAUSE = re.compile(r"[;:]|,\s+(?=(?:and|but|while|whereas|although|though|which|with)\b)|\.\s"
+                    r"|\b(?:while|whereas|but|although|though)\b")  # fmt: skip
+# After a number a noun follows where it counts something; these words are none.
+FOLLOW = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "after",
+        "against",
+        "above",
+        "absolute",
+        "accuracy",
+        "across",
+        "all",
+        "also",
+        "although",
+        "because",
+        "before",
+        "below",
+        "better",
+        "between",
+        "but",
+        "by",
+        "compared",
+        "down",
+        "during",
+        "each",
+        "even",
+        "every",
+        "except",
+        "faster",
+        "fewer",
+        "for",
+        "from",
+        "further",
+        "greater",
+        "has",
+        "have",
+        "higher",
+        "if",
+        "in",
+        "instead",
+        "into",
+        "is",
+        "it",
+        "its",
+        "larger",
+        "less",
+        "lower",
+        "mean",
+        "more",
+        "nats",
+        "not",
+        "of",
+        "off",
+        "on",
+        "only",
+        "or",
+        "our",
+        "over",
+        "overall",
+        "per",
+        "points",
+        "relative",
+        "respectively",
+        "shorter",
+        "since",
+        "slower",
+        "smaller",
+        "so",
+        "than",
+        "that",
+        "the",
+        "then",
+        "there",
+        "this",
+        "to",
+        "under",
+        "until",
+        "up",
+        "using",
+        "versus",
+        "via",
+        "vs",
+        "was",
+        "well",
+        "were",
+        "when",
+        "where",
+        "whereas",
+        "which",
+        "while",
+        "with",
+        "within",
+        "without",
+        "worse",
+        "yet",
+        "interval",
+        "standard",
+        "bits",
+        "dB",
+    ]
+)
+SETTING = re.compile(
+    r"\b(?:rates?|sizes?|widths?|depths?|lengths?|dimensions?|dims?|batch(?:es)?|momentum|decay|dropout"
+    r"|temperatures?|alpha|beta|gamma|lambda|epsilon|eps|sigma|tau|seeds?|steps?|epochs?|layers?|heads?"
+    r"|thresholds?|probability|coefficients?|hidden|embeddings?|budget|levels?|confidence|tolerance|kernels?"
+    r"|strides?|patience|warm-?up|horizon|capacity|neighbou?rs?|iterations?|degree|order|power|margin"
+    r"|bins?|cores?|threads?|workers?|[kKnNmMbBdDhTrLpC]|[αβγδελμστηθ]|\w+_\w+)"
+    r"\s*(?:=|≈|~|:|\bof\b|\bto\b|\bis\b|\bat\b|\bwas\b|\bset\s+to\b|\bfixed\s+at\b)?\s*(?:the\s+|a\s+|an\s+)?[(\[]?$",
+    re.IGNORECASE,
+)
+LEVEL = re.compile(r"^\s*(?:%|percent)?\s*(?:-\s*)?(?:confidence|interval|CI\b|level|credible|"
+                   r"Student|Welch|bootstrap)", re.IGNORECASE)  # fmt: skip
+P_VALUE = re.compile(r"\bp(?:-?\s?values?)?\s*(?:\([^)]*\)\s*)?(?:of|is|was|=|<|>|≤|≥|at|below|under)?"
+                     r"\s*(?:only\s+)?$|\balpha\s*(?:=|of)?\s*$|\bsignificance(?:\s+level)?(?:\s+of)?\s*$", re.IGNORECASE)  # fmt: skip
+BY = re.compile(
+    r"\b(?:by|gains?(?:\s+of)?|losses?\s+of|drops?\s+of|improvements?\s+of|reductions?\s+of|increases?\s+of"
+    r"|decreases?\s+of|rises?\s+of|differences?\s+(?:of|is|was)|gap\s+of|margin\s+of|change\s+of|advantage\s+of"
+    r"|benefit\s+of|lead\s+of|cost\s+of|penalty\s+of|gain\s+is|boost\s+of)"
+    r"(?:\s+(?:about|only|roughly|approximately|nearly|almost|over|up\s+to|more\s+than|around|a|an|some|just|just\s+over|just\s+under|at\s+most|at\s+least|between))*\s*[(~≈]?\s*$",
+    re.IGNORECASE,
+)
+AFTER_DIFFERENCE = re.compile(
+    r"^\s*(?:relative|absolute|lower|higher|better|worse|faster|slower|more|less|fewer|larger|smaller|longer|shorter"
+    r"|(?:in\s+)?(?:improvement|reduction|increase|decrease|gain|drop|speed-?up|slow-?down|change|loss|gap|difference)"
+    r"|(?:above|below|over|behind|ahead)\b)",
+    re.IGNORECASE,
+)
+INTERVAL = re.compile(r"\b(?:interval|CI|confidence)\b", re.IGNORECASE)
+ROUGHLY = re.compile(r"(?:\b(?:about|around|roughly|approximately|nearly|almost|some|approx\.?|circa|close\s+to|over|more\s+than|less\s+than|up\s+to|just\s+(?:over|under)|below|above|under|at\s+(?:most|least)|order\s+of)\s*|[~≈<>≤≥]\s*)$", re.IGNORECASE)  # fmt: skip
+FROM = re.compile(r"\bfrom\s+(?:about\s+|roughly\s+|around\s+)?$", re.IGNORECASE)
+TO = re.compile(r"^\s*(?:\([^)]*\)\s*)?(?:to|down\s+to|up\s+to|→)\s*(?:about\s+|roughly\s+|around\s+)?$", re.IGNORECASE)  # fmt: skip
+AGAINST = re.compile(
+    r"\b(?:compared\s+(?:to|with)|versus|vs\.?|against|than|over|relative\s+to|instead\s+of|as\s+opposed\s+to|up\s+from|down\s+from|in\s+contrast\s+to)"
+    r"(?:\s+\w+){0,3}\s*[(~≈]?\s*$",
+    re.IGNORECASE,
+)
+OF_RUN = re.compile(
+    r"^[\s(,]*(?:(?:for|by|with|of|in|under|using|from|at|on)\s+)?(?:the\s+|its\s+|our\s+|a\s+)?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A number of a sentence and what it is said to be.
+
+    Attributes:
+        number: the number.
+        role: what kind of statement it is part of.
+        runs: names of the runs that it is of; empty where the sentence names none.
+        others: names of those that it is compared with; empty: the baseline.
+        named: whether its run stands in the sentence, beside it.
+        metrics: what it may be a value of.
+        close: whether a metric stands in the same clause.
+        datasets: of these data sets; empty: of any.
+        roughly: whether it is said to be no exact figure.
+    """
+
+    number: Number
+    role: Role
+    runs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    named: bool = False
+    metrics: tuple[Metric, ...] = ()
+    close: bool = False
+    datasets: tuple[str, ...] = ()
+    roughly: bool = False
+
+
+@dataclass
+class Sentence:
+    """A sentence with what it names.
+
+    Attributes:
+        text: the sentence.
+        runs: the runs that it names.
+        metrics: the metrics.
+        datasets: the data sets.
+        numbers: its numbers.
+    """
+
+    text: str
+    runs: list[Mention]
+    metrics: list[Named]
+    datasets: list[tuple[str, int, int]]
+    numbers: list[Number]
+    before: Sentence | None = field(default=None, repr=False)
+
+
+def read(text: str, facts: Facts, before: Sentence | None = None) -> Sentence:
+    """Read a sentence.
+
+    Args:
+        text: the sentence.
+        facts: what is on record.
+        before: the sentence before it in its paragraph.
+    """
+    runs = run_mentions(text, facts)
+    metrics = [
+        each for each in metric_mentions(text, facts)
+        if all(each.end <= run.start or each.start >= run.end for run in runs)
+    ]  # fmt: skip
+    inside = [number for number in numbers(text)
+              if all(number.end <= run.start or number.start >= run.end for run in runs)]  # fmt: skip
+    return Sentence(text, runs, metrics, dataset_mentions(text, facts), inside, before)
+
+
+def said(sentence: Sentence, facts: Facts) -> Iterator[Said]:
+    """What a sentence says of its numbers."""
+    respectively = _respectively(sentence)
+    for place, number in enumerate(sentence.numbers):
+        role = _role(sentence, number, place)
+        metrics, close = _metrics(sentence, number, facts)
+        runs, named = _runs(sentence, number, place)
+        others = _others(sentence, number, runs, facts)
+        if number in respectively:
+            runs, named = respectively[number], True
+        datasets = _datasets(sentence, number)
+        roughly = bool(ROUGHLY.search(sentence.text[: number.start][-24:]))
+        yield Said(number, role, runs, others, named, metrics, close, datasets, roughly)
+
+
+def _role(sentence: Sentence, number: Number, place: int) -> Role:
+    text = sentence.text
+    before, after = text[: number.start], text[number.end :]
+    if number.is_label:
+        return "label"
+    if P_VALUE.search(before[-40:]):
+        return "p"
+    if LEVEL.match(after) and number.spread is None:
+        return "setting"
+    if number.unit == "times":
+        return "difference"
+    if number.spread is not None:
+        return "difference" if BY.search(before[-60:]) or number.signed else "level"
+    if _is_interval(sentence, number, place):
+        return "interval"
+    if BY.search(before[-70:]) or number.unit == "points" or (number.signed and number.value >= 0):
+        return "difference"
+    if number.unit in ("%", "points", "") and AFTER_DIFFERENCE.match(after):
+        return "difference" if number.unit else "level"
+    if re.search(r"\b(?:a|an|the)\s*$", before) and re.match(
+        r"\s*(?:\w+\s+){0,2}(?:improvement|reduction|increase|decrease|gain|drop|speed-?up|change)\b",
+        after, re.IGNORECASE,
+    ):  # fmt: skip
+        return "difference"
+    if SETTING.search(before[-40:]) and not _metric_before(sentence, number):
+        return "setting"
+    word = re.match(r"[\s-]*([A-Za-z][A-Za-z]+)", after)
+    if word and not number.unit and word.group(1) not in FOLLOW:
+        following = word.group(1).lower()
+        if not any(
+            named.start <= number.end + 3 and named.end > number.end for named in sentence.metrics
+        ):
+            return "count" if following not in FOLLOW else "level"
+    return "level"
+
+
+def _metric_before(sentence: Sentence, number: Number) -> bool:
+    """Whether a metric's name stands right before a number."""
+    return any(
+        0 <= number.start - named.end <= 14
+        and not re.search(r"[,;]", sentence.text[named.end : number.start])
+        for named in sentence.metrics
+    )
+
+
+def _is_interval(sentence: Sentence, number: Number, place: int) -> bool:
+    """Whether a number is an end of an interval of which the sentence speaks before it."""
+    before = sentence.text[: number.start]
+    found = None
+    for found in INTERVAL.finditer(before):
+        pass
+    if found is None:
+        return bool(re.search(r"[\[(]\s*$", before) and re.match(r"\s*,\s*[-+]?\d", sentence.text[number.end:])
+                    and INTERVAL.search(sentence.text))  # fmt: skip
+    between = before[found.end() :]
+    return (
+        len(between) <= 40
+        and len([n for n in sentence.numbers if found.end() <= n.start < number.start]) <= 1
+    )
+
+
+def clause(text: str, start: int, end: int) -> tuple[int, int]:
+    """The part of a sentence around a place, as far as marks and conjunctions part it.
+
+    Returns:
+        Where it begins and ends.
+    """
+    low, high = 0, len(text)
+    for mark in CLAUSE.finditer(text):
+        if mark.end() <= start:
+            low = mark.end()
+        elif mark.start() >= end:
+            high = mark.start()
+            break
+    return low, high
+
+
+def _metrics(sentence: Sentence, number: Number, facts: Facts) -> tuple[tuple[Metric, ...], bool]:
+    low, high = clause(sentence.text, number.start, number.end)
+    inside = [named for named in sentence.metrics if low <= named.start < high]
+    if inside:
+        nearest = sorted(inside, key=lambda named: _distance(named.start, named.end, number))
+        return tuple(dict.fromkeys(m for named in nearest for m in named.metrics)), True
+    if sentence.metrics:
+        return tuple(dict.fromkeys(m for named in sentence.metrics for m in named.metrics)), False
+    if sentence.before is not None and sentence.before.metrics:
+        return tuple(
+            dict.fromkeys(m for named in sentence.before.metrics for m in named.metrics)
+        ), False
+    return (), False
+
+
+def _distance(start: int, end: int, number: Number) -> int:
+    """How far a mention is; what stands before a number is nearer than what stands after it."""
+    if end <= number.start:
+        return number.start - end
+    return 2 * max(0, start - number.end) + 6
+
+
+def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ...], bool]:
+    """The runs that a number is of, and whether the sentence itself says so."""
+    text, mentions = sentence.text, sentence.runs
+    if not mentions:
+        return (), False
+    for mention in mentions:  # `0.83 for A`, `0.83 (A)`
+        if 0 <= mention.start - number.end <= 24 and OF_RUN.match(text[number.end : mention.start]):
+            rest = text[mention.end :]
+            if not re.match(
+                r"\s*(?:reach|attain|achiev|has|have|is|was|gives|yields|obtain|get|score)", rest
+            ):
+                return _names(mention), True
+    before = [mention for mention in mentions if mention.end <= number.start]
+    if AGAINST.search(text[: number.start][-50:]):
+        last = before[-1] if before else None
+        if last is None or not AGAINST.search(
+            text[: number.start][-60:].split(text[last.start : last.end])[-1] or " "
+        ):
+            pass
+        reference = [
+            mention for mention in before
+            if AGAINST.search(text[: mention.start][-40:]) and mention.end > number.start - 40
+        ]  # fmt: skip
+        return (_names(reference[-1]), True) if reference else ((), False)
+    if FROM.search(text[: number.start][-24:]):
+        return (), False
+    if before:
+        low, _ = clause(text, number.start, number.end)
+        subject = [mention for mention in before if not AGAINST.search(text[: mention.start][-40:])]
+        inside = [mention for mention in before if mention.start >= low]
+        near = inside[-1] if inside else (subject or before)[-1]
+        if near not in subject and subject and not inside:
+            near = subject[-1]
+        if AGAINST.search(text[: near.start][-40:]) and not _owns(text, near, number):
+            near = next((m for m in reversed(before) if m in subject), near)
+        return _names(near), True
+    return _names(mentions[0]), True
+
+
+def _owns(text: str, mention: Mention, number: Number) -> bool:
+    """Whether a run that something is compared with is what a number behind it is of."""
+    between = text[mention.end : number.start]
+    return bool(re.match(r"^\s*(?:[('’]|'s|’s|\bat\b|\bof\b|\bwith\b|\bhas\b|\bis\b|\breach|\battain|,\s*which)", between)) and len(between) <= 30  # fmt: skip
+
+
+def _names(mention: Mention) -> tuple[str, ...]:
+    return tuple(run.name for run in mention.runs)
+
+
+def _others(
+    sentence: Sentence, number: Number, runs: tuple[str, ...], facts: Facts
+) -> tuple[str, ...]:
+    """The runs that those of a number are compared with: others that the sentence names."""
+    named = [name for mention in sentence.runs for name in _names(mention) if name not in runs]
+    baselines = [run.name for run in facts.runs.values() if run.is_baseline]
+    return tuple(dict.fromkeys([*named, *baselines]))
+
+
+def _datasets(sentence: Sentence, number: Number) -> tuple[str, ...]:
+    if not sentence.datasets:
+        if sentence.before is not None and len(sentence.before.datasets) == 1:
+            return ()
+        return ()
+    low, high = clause(sentence.text, number.start, number.end)
+    inside = [name for name, start, _ in sentence.datasets if low <= start < high]
+    return tuple(dict.fromkeys(inside or [name for name, _, _ in sentence.datasets]))
+
+
+def _respectively(sentence: Sentence) -> dict[Number, tuple[str, ...]]:
+    """Numbers and runs that are paired by their order."""
+    if not re.search(r"\brespectively\b", sentence.text, re.IGNORECASE):
+        return {}
+    levels = [number for number in sentence.numbers if not number.is_label]
+    if len(levels) != len(sentence.runs) or len(levels) < 2:
+        return {}
+    return {number: _names(mention) for number, mention in zip(levels, sentence.runs, strict=True)}
+
+
+def soft(each: Said) -> Said:
+    """The same without the runs and data sets that the sentence is taken to name."""
+    return replace(each, runs=(), named=False, datasets=())
+
+
+def from_to(sentence: Sentence) -> set[Number]:
+    """The numbers that something rises or falls from: they are of what it is compared with."""
+    found = set()
+    for first, second in zip(sentence.numbers, sentence.numbers[1:], strict=False):
+        if FROM.search(sentence.text[: first.start][-24:]) and TO.match(
+            sentence.text[first.end : second.start]
+        ):
+            found.add(first)
+    return found
