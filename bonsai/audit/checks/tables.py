@@ -41,7 +41,8 @@ COUNT = re.compile(r"\bseeds?\b|\bn\b|\b#|\bcount\b|\bruns\b", re.IGNORECASE)
 P = re.compile(r"\bp\b(?:[\s-]?values?)?|\bholm\b", re.IGNORECASE)
 INTERVAL = re.compile(r"\bintervals?\b|\bci\b", re.IGNORECASE)
 UNIT = re.compile(
-    r"[(\[,/]?\s*(%|percent|points|pp|ms|µs|μs|us|min|seconds|sec|s|h|MB|GB)\s*[)\]]?\s*[↑↓]?\s*$"
+    r"(?:[(\[]\s*(?:in\s+)?|,\s*|/\s*|\sin\s+|(?<=[a-z])\s(?=%|ms|min|sec|MB|GB|pp))"
+    r"(%|percent|points|pp|ms|µs|μs|us|min|seconds|sec|s|h|MB|GB)\s*[)\]]?\s*[↑↓]?\s*$"
 )
 UNITS: dict[str, Unit] = {
     "%": "%", "percent": "%", "points": "points", "pp": "points", "ms": "ms", "µs": "µs", "μs": "µs",
