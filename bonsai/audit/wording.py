@@ -171,6 +171,8 @@ def mentions(text: str, facts: Facts) -> list[Mention]:
         for label in own:
             if plain(label):
                 by_label.setdefault(plain(label), []).append(run)
+    for part, runs in _parts(by_label).items():
+        by_label.setdefault(part, runs)
     found: list[Mention] = []
     for label in sorted(by_label, key=len, reverse=True):
         for start, end in _spans(label, text):
@@ -182,6 +184,17 @@ def mentions(text: str, facts: Facts) -> list[Mention]:
             if all(each.end() <= one.start or each.start() >= one.end for one in found):
                 found.append(Mention(tuple(others), each.start(), each.end()))
     return sorted(found, key=lambda each: each.start)
+
+
+def _parts(by_label: dict[str, list[Run]]) -> dict[str, list[Run]]:
+    """Parts of labels that mean one run alone: `learned weight` of `dual-scale (learned weight)`."""
+    found: dict[str, list[Run]] = {}
+    for label, runs in by_label.items():
+        inner = re.fullmatch(r"(.{3,}?)\s*\((.{4,})\)", label)
+        for part in inner.groups() if inner else ():
+            if any(letter.isalpha() for letter in part) and part not in COMMON:
+                found.setdefault(part, []).extend(runs)
+    return {part: runs for part, runs in found.items() if len({run.name for run in runs}) == 1}
 
 
 def bare(metric: Metric) -> str:
