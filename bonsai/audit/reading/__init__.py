@@ -34,4 +34,8 @@ def read(path: Path, results: Path | None = None) -> Document:
         from bonsai.audit.reading.latex import read_latex
 
         return read_latex(path, roots)
+    if form == ".pdf":
+        from bonsai.audit.reading.pdf import read_pdf
+
+        return read_pdf(path)
     raise BonsaiError(f"{path}: this form is not read yet")
