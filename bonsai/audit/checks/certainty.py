@@ -55,6 +55,7 @@ P_VALUE = re.compile(
     r"|\d(?:\.\d+)?\s*[×x·]\s*10\s*\^?\s*[-−]\d+|10\s*\^?\s*[-−]\d+)",
     re.I,
 )
+TESTED = re.compile(r"\(\s*p\s*=|\bp-?\s*values?\b|\bsignifican\w+|\btests?\b|\bWilcoxon\b", re.I)
 THRESHOLD = re.compile(
     r"\b(?:level|threshold|alpha|α|we call|means?|criterion|correct\w+|holm|bonferroni|decid\w+"
     r"|considered)\b",
@@ -198,8 +199,14 @@ def _p_values(
     block: Block, sentence: str, facts: Facts, main: tuple[Metric, ...]
 ) -> Iterator[Finding]:
     for found in P_VALUE.finditer(sentence):
-        if THRESHOLD.search(sentence) or not (
-            mentions(sentence, facts) or metrics(sentence, facts) or re.search(CHANGE, sentence)
+        # `dropout with p = 0.1`: a probability of something else.
+        tested = found["how"] in "<>≤≥" or TESTED.search(sentence[: found.end()])
+        if (
+            not tested
+            or THRESHOLD.search(sentence)
+            or not (
+                mentions(sentence, facts) or metrics(sentence, facts) or re.search(CHANGE, sentence)
+            )
         ):
             continue
         value, digits = _number(found["value"])

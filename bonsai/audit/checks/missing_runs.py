@@ -114,6 +114,13 @@ NO_DATA = frozenset(
         training two ubuntu unseen validation wall"""
     )
 )
+# `Experiments on 2D data`, `tested on a V100`: what data are like, and machines.
+LIKE = re.compile(
+    r"\s+(?:data|texts?|images?|inputs?|distributions?|noise|tasks?|problems?)\b", re.I
+)
+MACHINE = re.compile(
+    r"^(?:[ATVHLP]\d{1,3}s?|RTX|GTX|TPUs?|Colab|Google Colab|AWS|Azure|Xeon|Ryzen|Apple|MacBook)\b"
+)
 ROW = re.compile(r"(?:\bwithout|\bw/o|\bno|\bminus|^[-−–])\s+(?P<what>.{3,80})$", re.I)
 ABLATION_SECTION = re.compile(rf"\bablat\w+(?:\s+stud(?:y|ies))?\s*(?:of|on|:)\s+{WHAT}$", re.I)
 # Named so often that no list of results is needed to know them for data sets.
@@ -280,10 +287,14 @@ def _data(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterator[Fi
         head = plain(what).split(" ")[0]
         if head in NO_DATA or done.has(what) or metrics(what, facts) or mentions(what, facts):
             continue
-        proper = bool(re.search(r"[A-Z0-9_]", what)) or bool(FAMOUS.match(what))
+        after = sentence[found.end() :]
+        famous = bool(FAMOUS.match(what))
+        proper = famous or bool(re.search(r"[A-Z]\w*[A-Za-z]{2}|[a-zA-Z]_[a-zA-Z]", what))
+        if MACHINE.match(what) or (not famous and LIKE.match(after)):
+            continue
         if not proper and not ALSO_ON.search(sentence[: found.start("what")]):
             continue
-        if not proper and not re.match(r"\s*(?:[.,;)]|$)", sentence[found.end() :]):
+        if not proper and not re.match(r"\s*(?:[.,;)]|$)", after):
             continue
         yield Finding(
             "missing run", "unsupported", "likely", block.place, shortened(sentence),

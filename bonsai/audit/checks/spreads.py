@@ -48,7 +48,8 @@ SEEDS = re.compile(
     rf"\b{COUNT}\s+(?:\w+\s+)?(?:random\s+|different\s+|independent\s+|fresh\s+)*"
     r"(?:seeds?|repetitions|repeats|replicates|independent\s+runs|random\s+initiali[sz]ations)\b"
     rf"|\bseeds?\s+(?:per|for each|a)\s+\w+\s*[:=]\s*(?P<after>\d{{1,4}})\b"
-    rf"|\bn\s*=\s*(?P<n>\d{{1,4}})\s+(?:seeds|runs)\b",
+    rf"|\bn\s*=\s*(?P<n>\d{{1,4}})\s+seeds\b"
+    rf"|\brepeated\s+(?P<times>\d{{1,4}}|{'|'.join(COUNTS)})\s+times\b",
     re.I,
 )
 NO_COUNT = re.compile(
@@ -252,7 +253,7 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
         return
     for block, sentence in claims(document):
         for found in SEEDS.finditer(sentence):
-            told = found["count"] or found["after"] or found["n"]
+            told = found["count"] or found["after"] or found["n"] or found["times"]
             count = int(told) if told.isdigit() else COUNTS[told.lower()]
             before = sentence[max(0, found.start() - 25) : found.end()]
             clause = next(each for each in _clauses(sentence) if found.group() in each)
