@@ -276,9 +276,14 @@ def _sentences(
     yield site("citation", "Similar results were reported by Hoffmann et al. (2023).")
     yield site("citation", "This agrees with earlier work (Okafor and Lindqvist, 2021).")
     ends = [told["values"].get(f"{claimed}.{end}", {}).get("value") for end in ("low", "high")]
-    verdict = told["values"][f"{claimed}.verdict"]["text"]
-    # Among many claims one may be undecided whose own interval leaves zero out.
-    if verdict == "undecided" and None not in ends and ends[0] < 0 < ends[1]:
+    verdicts = [
+        each["text"]
+        for key, each in told["values"].items()
+        if key.endswith(".verdict") and key.split(".")[-3] == idea
+    ]
+    # Among many claims one may be undecided whose own interval leaves zero out; and where an idea
+    # has several claims, the sentence does not say which of them it is about.
+    if set(verdicts) == {"undecided"} and None not in ends and ends[0] < 0 < ends[1]:
         yield site("significant", f"So {idea} significantly changes {named[1]}.")
         subject = f"The difference of {idea} in {named[1]}"
         yield site("significant", f"{subject} is statistically significant.")

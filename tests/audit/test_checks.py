@@ -281,6 +281,13 @@ def test_so_many_seeds_are_claimed_as_there_are(text: str, right: bool) -> None:
     assert accused(said(text), facts()) == (set() if right else {"seeds"})
 
 
+def test_a_column_of_seeds_says_how_many_there_are() -> None:
+    head = (Cell("Model"), Cell("seeds"))
+    for count, kinds in (("4", set()), ("5", {"seeds"})):
+        block = Block("table", "", "line 3", "Results", (head, (Cell("Gated"), Cell(count))), 1)
+        assert accused(paper(block), facts()) == kinds
+
+
 # Work that nobody did
 
 
@@ -436,9 +443,10 @@ def test_who_is_cited_by_name_has_an_entry(text: str, right: bool) -> None:
 
 
 def test_an_entry_stands_there_once() -> None:
-    again = Reference("adam2", "ADAM: a method", "Kingma, D.", "2014", "line 4")
-    document = paper(citations=[Citation("adam2", "", "line 9")], bibliography=[ADAM, again])
-    assert accused(document, facts()) == {"citation"}
+    for year, kinds in (("2014", {"citation"}), ("", {"citation"}), ("2017", set())):
+        again = Reference("adam2", "ADAM: a method", "Kingma, D.", year, "line 4")
+        document = paper(citations=[Citation("adam2", "", "line 9")], bibliography=[ADAM, again])
+        assert accused(document, facts()) == kinds
 
 
 def test_entries_that_nobody_knows_are_unsupported_where_it_is_known_which_exist() -> None:

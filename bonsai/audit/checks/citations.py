@@ -125,7 +125,8 @@ def _twice(bibliography: list[Reference]) -> Iterator[Finding]:
         before = first.setdefault(title, each)
         if before is each:
             continue
-        same = before.year == each.year or _words(before) & _words(each) - _parts(each.title)
+        # A talk and its article may share a title, some years apart.
+        same = before.year == each.year or not (before.year and each.year)
         which = f"{before.key or before.place} and {each.key or each.place}"
         yield Finding(
             "citation", "contradicted" if same else "note", "sure" if same else "possible",

@@ -74,11 +74,13 @@ class _Stated:
 def spreads(document: Document, facts: Facts) -> Iterator[Finding]:
     """Every ± against the seeds, what it is said to be, and how many seeds there are said to be."""
     said_anywhere = _says(" ".join(block.text for block in document.blocks if block.kind in PROSE))
-    for block in document.blocks:
+    for at, block in enumerate(document.blocks):
         if OTHERS.search(block.section):
             continue
         if block.kind == "table":
-            said = _says(block.caption) or said_anywhere
+            near = [each.text for each in document.blocks[max(0, at - 1) : at + 2]
+                    if each.kind == "caption"]  # fmt: skip
+            said = _says(block.caption or " ".join(near)) or said_anywhere
             yield from _spreads(block, list(_of_table(block)), said, facts)
         elif block.kind in ("abstract", "paragraph", "caption"):
             for sentence in sentences(block.text):
@@ -251,7 +253,9 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
     known -= {0}
     if not known:
         return
-    for block, sentence in claims(document):
+    stated = [(block, sentence) for block, sentence in claims(document)]
+    stated += [(block, cell) for block in document.blocks for cell in _cells_of_seeds(block)]
+    for block, sentence in stated:
         for found in SEEDS.finditer(sentence):
             told = found["count"] or found["after"] or found["n"] or found["times"]
             count = int(told) if told.isdigit() else COUNTS[told.lower()]
@@ -269,6 +273,20 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
                 f"A run has {there} seed{'s' if known != {1} else ''}.",
                 next((each.source for each in facts.measured if each.source), ""),
             )  # fmt: skip
+
+
+def _cells_of_seeds(block: Block) -> Iterator[str]:
+    """What the cells of a table say of seeds, with the number before the word."""
+    heads = [row for row in block.rows[: block.header_rows] if row]
+    for row in block.rows[block.header_rows :]:
+        for at, cell in enumerate(row):
+            head = " ".join(each[at].text for each in heads if at < len(each))
+            if re.fullmatch(r"\s*\d{1,4}\s*", cell.text) and re.fullmatch(
+                r"\W*(?:number of |# ?)?(?:\w+ )?seeds\W*", head, re.I
+            ):
+                yield f"{cell.text.strip()} seeds"
+            elif SEEDS.search(cell.text):
+                yield cell.text
 
 
 def _clauses(sentence: str) -> list[str]:
