@@ -181,13 +181,13 @@ def show(results: Iterable[Result]) -> None:
                           f"{row.sure}: {row.said!r}: {row.found}")  # fmt: skip
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Audit all papers, and tell what came of it."""
     parser = argparse.ArgumentParser(description="errors planted in papers, and how many are found")
     parser.add_argument("--papers", default="", help="only those whose name matches this")
     parser.add_argument("--only", choices=("open", "held-out"), help="a part of them")
     parser.add_argument("--show", action="store_true", help="print what was missed, and alarms")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     began = time.monotonic()
     papers = [
         each for each in (*manuscripts(), *written_papers())

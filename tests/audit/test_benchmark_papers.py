@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import audit
 from benchmarks.papers.manuscripts import KINDS, MARK, Kind, Planted, helped, swapped
 from benchmarks.papers.planting import ERRORS, Manuscript, manuscripts
+from benchmarks.papers.written import Written, written_papers
 
 PAPERS = list(manuscripts())
 
@@ -43,6 +45,16 @@ def test_the_same_errors_are_planted_each_time() -> None:
     assert again == [wrong for _, wrong, _ in planted()[:5]]
 
 
+def test_the_writers_papers_hold_errors_too() -> None:
+    so_far: Counter[Kind] = Counter()
+    papers = list(written_papers())
+    assert len(papers) >= 10
+    [paper] = [each for each in papers if each.idea == "lateral_inhibition"]
+    changes, errors = paper.plant(ERRORS, so_far)
+    assert len(changes) == len(errors) == ERRORS
+    assert len({each.kind for each in errors}) == ERRORS
+
+
 @pytest.mark.parametrize("number", range(len(PAPERS)), ids=lambda each: PAPERS[each].name)
 def test_an_error_stands_where_it_is_said_to_stand(number: int, tmp_path: Path) -> None:
     paper, wrong, errors = planted()[number]
@@ -63,6 +75,21 @@ def test_an_error_stands_where_it_is_said_to_stand(number: int, tmp_path: Path) 
         }
         macros = {at for at, line in enumerate(lines, 1) if line.startswith("\\newcommand")}
         assert differing <= places | macros
+
+
+def test_an_audit_finds_what_is_planted_and_accuses_no_right_paper() -> None:
+    """A few papers of every form; the whole is slow."""
+    some = [paper for paper in PAPERS if paper.study in ("adaptive_block", "rotation_pretraining")]
+    papers = [*(paper for paper in some if not paper.held_out), Written("demo", None, False)]
+    results = audit.judge_all(papers)
+    share, alarms = audit.told("Some papers", results)
+    assert share >= audit.LEAST_FOUND
+    assert alarms <= audit.MOST_FALSE_ALARMS
+
+
+@pytest.mark.slow
+def test_an_audit_finds_what_is_planted_in_all_papers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main(["--show"]) == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["0.9123", "91.2", "1523", "-47.8", "+0.41", "7"])
