@@ -17,10 +17,14 @@ def gather_facts(where: Path) -> Facts:
         BonsaiError: it is none of these, or is damaged.
     """
     from bonsai.audit.evidence.ai_scientist import gather_idea, is_idea_folder
+    from bonsai.audit.evidence.ledger import gather_sweep, is_results
     from bonsai.audit.evidence.loose import gather_json
 
     if where.is_file():
         return gather_json(where)
+    for folder in (where, *list(where.resolve().parents)[:3]):
+        if is_results(folder):
+            return gather_sweep(folder)
     if is_idea_folder(where):
         return gather_idea(where)
     raise BonsaiError(

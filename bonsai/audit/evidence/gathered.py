@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -76,14 +77,26 @@ def add_text(facts: Facts, *texts: str) -> None:
 
 
 def add_pictures(
-    facts: Facts, folder: Path, names_from: Path, run: str = "", idea: str = ""
-) -> None:
-    """Add the pictures of a folder, not of those in it."""
+    facts: Facts, folder: Path, names_from: Path, run: str = "", idea: str = "",
+    only: re.Pattern[str] | None = None,
+) -> None:  # fmt: skip
+    """Add the pictures of a folder, not of those in it.
+
+    Args:
+        facts: what they are added to.
+        folder: where they lie.
+        names_from: the folder that their names begin at.
+        run: whose they are, if of one.
+        idea: likewise.
+        only: what their names begin with; None: all.
+    """
     if not folder.is_dir() or folder.is_symlink():
         return
     for path in sorted(folder.iterdir()):
         if len(facts.pictures) >= MOST_PICTURES:
             return
-        if path.suffix.lower() in (*ENDINGS, ".pdf") and untrusted.is_file(path):
+        if only is not None and not only.match(path.name):
+            continue
+        if path.suffix.lower() in ENDINGS and untrusted.is_file(path):
             name = path.relative_to(names_from).as_posix()
             facts.pictures.append(Picture(name, path, digest_of_file(path), run, idea))
