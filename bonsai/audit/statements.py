@@ -161,6 +161,40 @@ OF_RUN = re.compile(
 )
 
 
+VERB = re.compile(
+    r"\s*(?:reach|attain|achiev|ha[sd]\b|have\b|is\b|was\b|gives?\b|yield|obtain|gets?\b|scor|stays?\b)"
+)
+OWNS = re.compile(
+    r"^\s*(?:\(|['’]s\b|of\b|at\b|with\b|ha[sd]\b|is\b|was\b|reach|attain|obtain|yield|scor|,\s*which)"
+)
+WITH = re.compile(r"\b(?:with|for|under|using|by|in)\s+(?:the\s+|our\s+|a\s+)?$", re.IGNORECASE)
+FOR_RUN = re.compile(
+    r"\s+(?:for|of|in|with|by|at|on)\s+(?:[\w%'’-]+\s+){1,5}?(?=to\b|down\b|up\b)|\s*\([^)]*\)"
+)
+FOR_OTHER = re.compile(
+    r"\s*(?:%|percent|points)?\s*(?:for|by)\s+(?!the\s+(?:test|validation|training|whole|full|same|best)\b"
+    r"|all\b|each\b|every\b|both\b|example\b|instance\b|any\b|this\b|that\b|it\b|its\b|seeds?\b|\d)"
+    r"(?:the\s+|our\s+|a\s+)?[a-z][\w-]+",
+    re.IGNORECASE,
+)
+PAIR = re.compile(
+    r"\s*[(,]?\s*(?:versus|vs\.?|against|instead\s+of|rather\s+than|compared\s+(?:to|with)|as\s+opposed\s+to"
+    r"|over)\s*[(~≈]?\s*",
+    re.IGNORECASE,
+)
+PRONOUN = re.compile(r"\b(?:it|its|this|they|their|ours?|we)\b", re.IGNORECASE)
+STARTS_WITH_PRONOUN = re.compile(r"\s*(?:it|its|this|they|their|the\s+former)\b", re.IGNORECASE)
+REFERENCE = re.compile(
+    r"(?:\b(?:compared\s+(?:to|with)|versus|vs\.?|against|than|over|relative\s+to|with\s+respect\s+to"
+    r"|improv\w+\s+(?:on|upon|over)|outperform\w*|beats?|beating|surpass\w*|exceed\w*|underperform\w*"
+    r"|(?:falls?|fell)\s+(?:behind|short\s+of)|trails?|lags?\s+behind|not\s+reach|below|above|behind|ahead\s+of"
+    r"|instead\s+of|rather\s+than|to\s+match|matches|matching|loses?\s+to|as\s+good\s+as|as\s+opposed\s+to"
+    r"|unlike|contrast\s+to|difference\s+(?:to|from|with)|change\s+(?:to|from|over))"
+    r"\s+(?:(?:the|our|a|an|its|that|those|of|for|with|by|in|on|\w+\s+of)\s+){0,4})$",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Said:
     """A number of a sentence and what it is said to be.
@@ -342,47 +376,66 @@ def _distance(start: int, end: int, number: Number) -> int:
 
 def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ...], bool]:
     """The runs that a number is of, and whether the sentence itself says so."""
-    text, mentions = sentence.text, sentence.runs
-    if not mentions:
-        return (), False
-    for mention in mentions:  # `0.83 for A`, `0.83 (A)`
-        if 0 <= mention.start - number.end <= 24 and OF_RUN.match(text[number.end : mention.start]):
-            rest = text[mention.end :]
-            if not re.match(
-                r"\s*(?:reach|attain|achiev|has|have|is|was|gives|yields|obtain|get|score)", rest
-            ):
+    text = sentence.text
+    before = [mention for mention in sentence.runs if mention.end <= number.start]
+    for mention in sentence.runs:  # `0.83 for A`, `0.83 (A)`
+        between = text[number.end : mention.start]
+        if 0 <= len(between) <= 24 and mention.start >= number.end and OF_RUN.match(between):
+            if not (between.strip() in ("", ",") and VERB.match(text[mention.end :])):
                 return _names(mention), True
-    before = [mention for mention in mentions if mention.end <= number.start]
-    if AGAINST.search(text[: number.start][-50:]):
-        last = before[-1] if before else None
-        if last is None or not AGAINST.search(
-            text[: number.start][-60:].split(text[last.start : last.end])[-1] or " "
-        ):
-            pass
-        reference = [
-            mention for mention in before
-            if AGAINST.search(text[: mention.start][-40:]) and mention.end > number.start - 40
-        ]  # fmt: skip
-        return (_names(reference[-1]), True) if reference else ((), False)
+    if before and re.fullmatch(r"['’]?s?\s*\(\s*", text[before[-1].end : number.start]):
+        return _names(before[-1]), True
+    if FOR_OTHER.match(text[number.end :]):
+        return (), False
+    subject, references = subject_of(sentence), [m for m in sentence.runs if m in refers(sentence)]
+    if place + 1 < len(sentence.numbers) and PAIR.fullmatch(
+        text[number.end : sentence.numbers[place + 1].start]
+    ):
+        return (_names(subject), True) if subject else ((), False)
+    paired = place > 0 and PAIR.fullmatch(text[sentence.numbers[place - 1].end : number.start])
+    if paired or AGAINST.search(text[: number.start][-50:]):
+        near = [mention for mention in references if mention.start > number.start - 80]
+        return (_names((near or references)[-1]), True) if references else ((), False)
     if FROM.search(text[: number.start][-24:]):
         return (), False
-    if before:
-        low, _ = clause(text, number.start, number.end)
-        subject = [mention for mention in before if not AGAINST.search(text[: mention.start][-40:])]
-        inside = [mention for mention in before if mention.start >= low]
-        near = inside[-1] if inside else (subject or before)[-1]
-        if near not in subject and subject and not inside:
-            near = subject[-1]
-        if AGAINST.search(text[: near.start][-40:]) and not _owns(text, near, number):
-            near = next((m for m in reversed(before) if m in subject), near)
-        return _names(near), True
-    return _names(mentions[0]), True
+    if not before or (
+        PRONOUN.search(text[before[-1].end : number.start]) and not _owns(text, before[-1], number)
+    ):
+        return (_names(subject), subject in sentence.runs) if subject else ((), False)
+    near = before[-1]
+    if near in references and not _owns(text, near, number):
+        return (_names(subject), True) if subject in before else ((), False)
+    return _names(near), True
+
+
+def refers(sentence: Sentence) -> list[Mention]:
+    """The runs of a sentence that others are compared with."""
+    return [each for each in sentence.runs if REFERENCE.search(sentence.text[: each.start][-60:])]
+
+
+def subject_of(sentence: Sentence) -> Mention | None:
+    """The run that a sentence is about: the first that is no measure of others."""
+    references = refers(sentence)
+    first = next((each for each in sentence.runs if each not in references), None)
+    if first is not None:
+        opening = sentence.text[: first.start]
+        if not STARTS_WITH_PRONOUN.match(opening) and not STARTS_WITH_PRONOUN.match(sentence.text):
+            return first
+    if sentence.before is not None and (
+        STARTS_WITH_PRONOUN.match(sentence.text) or not sentence.runs
+    ):
+        return subject_of(sentence.before)
+    return first
 
 
 def _owns(text: str, mention: Mention, number: Number) -> bool:
     """Whether a run that something is compared with is what a number behind it is of."""
     between = text[mention.end : number.start]
-    return bool(re.match(r"^\s*(?:[('’]|'s|’s|\bat\b|\bof\b|\bwith\b|\bhas\b|\bis\b|\breach|\battain|,\s*which)", between)) and len(between) <= 30  # fmt: skip
+    if WITH.search(text[: mention.start]) and re.match(
+        r"(?:\s+\w+){0,2},?\s*(?:it|this)\s+\w+", between
+    ):
+        return True  # `with A, it is 0.83`: what it is, is no run
+    return len(between) <= 34 and bool(OWNS.match(between))
 
 
 def _names(mention: Mention) -> tuple[str, ...]:
@@ -423,12 +476,11 @@ def soft(each: Said) -> Said:
     return replace(each, runs=(), named=False, datasets=())
 
 
-def from_to(sentence: Sentence) -> set[Number]:
-    """The numbers that something rises or falls from: they are of what it is compared with."""
-    found = set()
-    for first, second in zip(sentence.numbers, sentence.numbers[1:], strict=False):
-        if FROM.search(sentence.text[: first.start][-24:]) and TO.match(
-            sentence.text[first.end : second.start]
-        ):
-            found.add(first)
-    return found
+def moves(sentence: Sentence) -> list[tuple[Number, Number]]:
+    """Pairs of numbers of which something goes from the first, which is another's, to the second."""
+    return [
+        (first, second)
+        for first, second in zip(sentence.numbers, sentence.numbers[1:], strict=False)
+        if FROM.search(sentence.text[: first.start][-24:])
+        and TO.match(FOR_RUN.sub("", sentence.text[first.end : second.start]))
+    ]

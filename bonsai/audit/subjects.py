@@ -48,7 +48,7 @@ class Named:
 def metric_mentions(text: str, facts: Facts) -> list[Named]:
     """The metrics that a text names, in its order; of names that overlap, the longest."""
     found: list[Named] = []
-    low = text.lower()
+    low = re.sub(r"(?<=[a-z])\.(?=\s)", " ", text.lower())  # `Val. acc.`
     for name, metrics, whole in _names(tuple(facts.metrics.values())):
         for match in re.finditer(_pattern(name), low):
             if all(match.end() <= each.start or match.start() >= each.end for each in found):
@@ -114,8 +114,70 @@ def _variants(metric: Metric) -> Iterator[str]:
 
 
 def run_mentions(text: str, facts: Facts) -> list[Mention]:
-    """The runs that a text names, in its order."""
-    return mentions(text, facts)
+    """The runs that a text names, in its order: by their labels, else by the words of these."""
+    found = mentions(text, facts)
+    own = {run.name: label_stems(run) for run in facts.runs.values() if not run.is_baseline}
+    if not any(own.values()):
+        return found
+    words = [
+        (match, _stem(match.group()))
+        for match in re.finditer(r"[A-Za-z]{4,}", text)
+        if all(match.end() <= each.start or match.start() >= each.end for each in found)
+    ]
+    place = 0
+    while place < len(words):
+        match, stem = words[place]
+        near = [word for word in words[max(0, place - 2) : place + 3] if abs(
+            word[0].start() - match.start()) <= 30]  # fmt: skip
+        around = {each for _, each in near}
+        fitting = [
+            (len(stems), name)
+            for name, labels in own.items()
+            for stems in labels
+            if stem in stems and stems <= around
+        ]
+        best = max(fitting, default=(0, ""))[0]
+        runs = dict.fromkeys(name for size, name in fitting if size == best)
+        if best and len(runs) == 1:
+            inside = [word[0] for word in near if any(
+                word[1] in stems for stems in own[next(iter(runs))])]  # fmt: skip
+            found.append(
+                Mention(
+                    (facts.runs[next(iter(runs))],),
+                    min(each.start() for each in inside), max(each.end() for each in inside),
+                )
+            )  # fmt: skip
+            place = max(place, words.index(next(w for w in words if w[0] is inside[-1])))
+        place += 1
+    return sorted(found, key=lambda each: each.start)
+
+
+def label_stems(run: Run) -> list[frozenset[str]]:
+    """The stems of the words of each of a run's labels that says something."""
+    found = []
+    for label in run.labels:
+        stems = frozenset(
+            _stem(word) for word in re.findall(r"[A-Za-z]{4,}", label) if word.lower() not in DULL
+        )
+        if stems and not re.fullmatch(r"run[\s_]?\d+", label):
+            found.append(stems)
+    return found
+
+
+DULL = frozenset(
+    """with without from baseline base model method variant control network training test data large
+    small high more less only than that this both other another random default standard first second
+    fixed new""".split()
+)  # fmt: skip
+
+
+def _stem(word: str) -> str:
+    """A word without its ending; crude, and the same for all."""
+    word = word.lower()
+    for end in ("ations", "ation", "ings", "ing", "ions", "ion", "ers", "er", "ed", "es", "e", "s"):
+        if word.endswith(end) and len(word) - len(end) >= 3:
+            return word[: -len(end)]
+    return word
 
 
 def dataset_mentions(text: str, facts: Facts) -> list[tuple[str, int, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bonsai.audit.checks.certainty import certainty
 from bonsai.audit.checks.citations import citations
+from bonsai.audit.checks.comparisons import comparisons
 from bonsai.audit.checks.figures import figures
 from bonsai.audit.checks.missing_runs import missing_runs
 from bonsai.audit.checks.placeholders import placeholders
@@ -20,7 +21,7 @@ from bonsai.audit.findings import Finding
 Check = Callable[[Document, Facts], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    tables, sentences, verdicts, certainty, spreads, figures, citations, placeholders,
+    tables, sentences, comparisons, verdicts, certainty, spreads, figures, citations, placeholders,
     missing_runs,
 )  # fmt: skip
 """In the order in which their rows are told where nothing else orders them."""

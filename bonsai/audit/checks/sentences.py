@@ -65,7 +65,8 @@ def sentences(document: Document, facts: Facts) -> Iterator[Finding]:
 
 
 def _judge(block: Block, sentence: Sentence, facts: Facts) -> Iterator[Finding]:
-    starts = statements.from_to(sentence)
+    starts = {first for first, _ in statements.moves(sentence)}
+    yield from _moves(block, sentence)
     for said in statements.said(sentence, facts):
         number = said.number
         if said.role in ("label", "count", "setting"):
@@ -75,6 +76,18 @@ def _judge(block: Block, sentence: Sentence, facts: Facts) -> Iterator[Finding]:
         if number in starts and not said.named:
             said = _of_others(said)
         yield from _trace(block, sentence, said, facts)
+
+
+def _moves(block: Block, sentence: Sentence) -> Iterator[Finding]:
+    """`rises from A to B` where B is the smaller one."""
+    for first, second in statements.moves(sentence):
+        low, _ = statements.clause(sentence.text, first.start, first.start)
+        before = sentence.text[low : first.start]
+        ways = {way for pattern, way in ((UP, 1), (DOWN, -1)) if pattern.search(before)}
+        moved = (second.value > first.value) - (second.value < first.value)
+        if len(ways) == 1 and moved and moved not in ways and first.unit == second.unit:
+            yield _row(block, sentence, second, "contradicted", "sure",
+                       f"From {first.text} to {second.text} goes the other way.", "", "comparison")  # fmt: skip
 
 
 def _of_others(said: Said) -> Said:
@@ -165,11 +178,10 @@ def _right(candidates: list[Candidate]) -> str:
 
 def _helps(number: Number, candidate: Candidate, facts: Facts) -> bool | None:
     """Whether a stated number is more favourable than the value; None: nobody can tell."""
-    if candidate.gain is None:
-        return None
     run = facts.runs.get(candidate.run)
-    better = (number.value > candidate.value) == candidate.gain
-    return better != bool(run and run.is_baseline)
+    if candidate.gain is None or (run and run.is_baseline):
+        return None
+    return (number.value > candidate.value) == candidate.gain
 
 
 def _wrong_unit(said: Said, facts: Facts) -> Candidate | None:

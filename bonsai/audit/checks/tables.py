@@ -18,8 +18,10 @@ from bonsai.audit.subjects import dataset_mentions, metric_mentions, run_mention
 from bonsai.audit.tracing import (
     Candidate,
     deviations,
+    SECONDS,
     differences,
     fit,
+    is_time,
     levels,
     scales,
     stale,
@@ -152,6 +154,8 @@ def _line(text: str, facts: Facts) -> Line:
     datasets = tuple(dict.fromkeys(name for name, _, _ in dataset_mentions(text, facts)))
     found = UNIT.search(re.sub(r"\s+(?:mean|avg)$", "", text))
     unit: Unit = UNITS[found.group(1)] if found else "%" if re.search(r"\(%\)|\[%\]", text) else ""
+    if not metrics and unit in SECONDS:
+        metrics = tuple(_times(text, facts))
     kind = "level"
     if SPREAD.search(text):
         kind = "spread"
@@ -164,6 +168,16 @@ def _line(text: str, facts: Facts) -> Line:
     elif COUNT.search(text) and not metrics and not runs:
         kind = "count"
     return Line(text, tuple(dict.fromkeys(runs)), metrics, datasets, unit, kind)
+
+
+def _times(text: str, facts: Facts) -> Iterator[Metric]:
+    """The times that a heading like `Train (s)` may mean."""
+    words = {word[:4] for word in re.findall(r"[a-z]{3,}", text.lower())} - {"time", "seco", "mean"}
+    for metric in facts.metrics.values():
+        if is_time(metric):
+            own = {word[:4] for word in re.findall(r"[a-z]{3,}", metric.name.lower())}
+            if not words or words & own:
+                yield metric
 
 
 def _places(
@@ -319,9 +333,9 @@ def _tell(
     if near_ones and place.runs:
         each = near_ones[0]
         run = facts.runs.get(each.run)
-        helps = None
-        if each.gain is not None:
-            helps = ((number.value > each.value) == each.gain) != bool(run and run.is_baseline)
+        helps = None if each.gain is None or (run and run.is_baseline) else (
+            (number.value > each.value) == each.gain
+        )  # fmt: skip
         status: Status = "note" if helps is False else "contradicted"
         yield tell(status, "sure", "It is rounded the wrong way" + ", in favour of the paper" * bool(helps)
                    + f": {each.told}.", each.source)  # fmt: skip
