@@ -107,6 +107,8 @@ def quotes(row: Finding, planted: Planted) -> bool:
     number = re.search(r"\d[\d.,]*", planted.wrong)
     if number and number.group().rstrip(".,") not in row.said:
         return False
+    if planted.kind == "figure" and planted.right not in row.said:
+        return False
     return bool(said) and sum(word in there for word in said) >= 0.7 * len(said)
 
 

@@ -303,5 +303,5 @@ def _pictures(told: dict[str, Any], results: Path, idea: str | None) -> Iterator
         own = {path.read_bytes() for path in results.glob(f"*/{idea}/workspace/*.png")}
         same = [each for each in others if Path(each).name in caption]
         for other in [each for each in same if (results / each).read_bytes() not in own]:
-            yield Site("figure", (("picture", block["file"]), other), block["file"], "", at,
+            yield Site("figure", (("picture", block["file"]), other), Path(other).name, "", at,
                        f"{block['file']}: {caption} {block['alternative']}")  # fmt: skip

@@ -150,6 +150,7 @@ def _unknown(
                 one
                 for text, one in titles.items()
                 if (len(text) > 20 and text in whole)
+                or (len(title) > 12 and text.startswith(title))  # cut where a full stop stood
                 or (title and difflib.SequenceMatcher(None, text, title).ratio() > ALIKE)
             ),
             None,
