@@ -21,6 +21,7 @@ from bonsai.audit.document import Block, Cell, Citation, Document, Figure, Kind,
 from bonsai.audit.facts import (
     Compared,
     Facts,
+    Known,
     KnownReference,
     Measured,
     Metric,
@@ -279,6 +280,13 @@ def test_one_seed_has_no_spread() -> None:
 )
 def test_so_many_seeds_are_claimed_as_there_are(text: str, right: bool) -> None:
     assert accused(said(text), facts()) == (set() if right else {"seeds"})
+
+
+def test_a_setting_with_seed_in_its_name_counts_no_seeds() -> None:
+    known = facts(known=[Known("first_fresh_seed", 5, kind="setting")])
+    assert accused(said("Each run has five seeds."), known) == {"seeds"}
+    known.known.append(Known("fresh seeds", 5, kind="count"))
+    assert not accused(said("Each run has five seeds."), known)
 
 
 def test_a_column_of_seeds_says_how_many_there_are() -> None:

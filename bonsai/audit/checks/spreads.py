@@ -248,7 +248,9 @@ def _counts(document: Document, facts: Facts) -> Iterator[Finding]:
     known = set(facts.seeds.values())
     known |= {each.count or len(each.values) for each in facts.measured}
     known |= {
-        int(each.value) for each in facts.known if "seed" in each.name and each.value % 1 == 0
+        int(each.value)
+        for each in facts.known
+        if each.kind == "count" and "seed" in each.name and each.value % 1 == 0
     }
     known -= {0}
     if not known:
