@@ -21,26 +21,27 @@ NUMBER = re.compile(
 SPREAD = re.compile(
     r"\s?(?:±|\+/-|\+-)\s?(?P<spread>\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][+\-]?\d{1,3}(?!\w))?"
 )
-UNITS: tuple[tuple[re.Pattern[str], Unit], ...] = tuple(
+_UNITS: tuple[tuple[str, Unit, bool], ...] = (
+    (
+        r"(?:absolute\s)?(?:percentage|per cent|%)[\s-]points?\b|pp\b|p\.p\.|%-points?\b",
+        "points",
+        True,
+    ),
+    (r"%|percent\b|per cent\b", "%", True),
+    (r"-?fold\b|(?:×|x\b|times\b)(?!\s?10\^?-?\d)(?!\s?\d)", "times", True),
+    (r"(?:µs|μs|us)\b|microseconds?\b", "µs", False),
+    (r"ms\b|milliseconds?\b|msec\b", "ms", False),
+    (r"s\b|secs?\b|seconds?\b", "s", False),
+    (r"min\b|mins\b|minutes?\b", "min", False),
+    (r"h\b|hrs?\b|hours?\b", "h", False),
+    (r"MB\b|MiB\b|megabytes?\b", "MB", False),
+    (r"GB\b|GiB\b|gigabytes?\b", "GB", False),
+    (r"kB\b|KB\b|kilobytes?\b", "kB", False),
+    (r"points?\b", "points", True),
+)
+UNITS = tuple(
     (re.compile(rf"\s?(?:{pattern})", re.IGNORECASE if folded else 0), unit)
-    for pattern, unit, folded in (
-        (
-            r"(?:absolute\s)?(?:percentage|per cent|%)[\s-]points?\b|pp\b|p\.p\.|%-points?\b",
-            "points",
-            True,
-        ),
-        (r"%|percent\b|per cent\b", "%", True),
-        (r"-?fold\b|(?:×|x\b|times\b)(?!\s?10\^?-?\d)(?!\s?\d)", "times", True),
-        (r"(?:µs|μs|us)\b|microseconds?\b", "µs", False),
-        (r"ms\b|milliseconds?\b|msec\b", "ms", False),
-        (r"s\b|secs?\b|seconds?\b", "s", False),
-        (r"min\b|mins\b|minutes?\b", "min", False),
-        (r"h\b|hrs?\b|hours?\b", "h", False),
-        (r"MB\b|MiB\b|megabytes?\b", "MB", False),
-        (r"GB\b|GiB\b|gigabytes?\b", "GB", False),
-        (r"kB\b|KB\b|kilobytes?\b", "kB", False),
-        (r"points?\b", "points", True),
-    )
+    for pattern, unit, folded in _UNITS
 )
 WORDS = {
     "twice": 2.0, "double": 2.0, "doubles": 2.0, "doubled": 2.0, "doubling": 2.0, "thrice": 3.0,
@@ -63,11 +64,17 @@ BEFORE_LABEL = re.compile(
     re.IGNORECASE,
 )
 YEAR = re.compile(r"^(?:19|20)\d\d$")
-ONLY_YEAR = re.compile(r"\b(?:in|since|by|until|of)[\s]*$", re.IGNORECASE)
-DIMENSION = re.compile(r"^-?[dD]\b|^(?:st|nd|rd|th)\b|^[kKMB]\b|^[-–]?(?:bit|way|layer|dimensional|hidden|nearest|fold cross)\b"
-                       r"|^\s?[×x]\s?\d", re.IGNORECASE)  # fmt: skip
-HEX = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b|\b\d{4}-\d\d-\d\d\b|\b\d+(?:\.\d+){2,}\b"
-                 r"|\b\d\d:\d\d\b|\b10\.\d{4,9}/\S+|https?://\S+|\barXiv:?\s?\d{4}\.\d{4,5}", re.IGNORECASE)  # fmt: skip
+DIMENSION = re.compile(
+    r"^-?[dD]\b|^(?:st|nd|rd|th)\b|^[kKMB]\b|^\s?[×x]\s?\d"
+    r"|^[-–]?(?:bit|way|layer|dimensional|hidden|nearest|fold cross)\b",
+    re.IGNORECASE,
+)
+HEX = re.compile(
+    r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b|\b\d{4}-\d\d-\d\d\b|\b\d+(?:\.\d+){2,}\b"
+    r"|\b\d\d:\d\d\b|\b10\.\d{4,9}/\S+|https?://\S+|\barXiv:?\s?\d{4}\.\d{4,5}",
+    re.IGNORECASE,
+)
+"""Hashes, dates, versions, times of day, identifiers of papers."""
 
 
 @dataclass(frozen=True)

@@ -9,190 +9,35 @@ from typing import Literal
 
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.numbers import Number, numbers
+from bonsai.audit.phrases import (
+    AFTER_DIFFERENCE,
+    AGAINST,
+    BY,
+    CLAUSE,
+    FOLLOW,
+    FOR_OTHER,
+    FOR_RUN,
+    FROM,
+    INTERVAL,
+    IT_IS,
+    LEVEL,
+    OF_RUN,
+    OWNS,
+    P_VALUE,
+    PAIR,
+    PRONOUN,
+    REFERENCE,
+    ROUGHLY,
+    SETTING,
+    STARTS_WITH_PRONOUN,
+    TO,
+    VERB,
+    WITH,
+)
 from bonsai.audit.subjects import Named, dataset_mentions, metric_mentions, run_mentions
 from bonsai.audit.wording import Mention
 
 Role = Literal["level", "difference", "interval", "p", "spread", "count", "setting", "label"]
-
-CLAUSE = re.compile(r"[;:]|,\s+(?=(?:and|but|while|whereas|although|though|which|with)\b)|\.\s"
-                    r"|\b(?:while|whereas|but|although|though)\b")  # fmt: skip
-# After a number a noun follows where it counts something; these words are none.
-FOLLOW = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "as",
-        "at",
-        "after",
-        "against",
-        "above",
-        "absolute",
-        "accuracy",
-        "across",
-        "all",
-        "also",
-        "although",
-        "because",
-        "before",
-        "below",
-        "better",
-        "between",
-        "but",
-        "by",
-        "compared",
-        "down",
-        "during",
-        "each",
-        "even",
-        "every",
-        "except",
-        "faster",
-        "fewer",
-        "for",
-        "from",
-        "further",
-        "greater",
-        "has",
-        "have",
-        "higher",
-        "if",
-        "in",
-        "instead",
-        "into",
-        "is",
-        "it",
-        "its",
-        "larger",
-        "less",
-        "lower",
-        "mean",
-        "more",
-        "nats",
-        "not",
-        "of",
-        "off",
-        "on",
-        "only",
-        "or",
-        "our",
-        "over",
-        "overall",
-        "per",
-        "points",
-        "relative",
-        "respectively",
-        "shorter",
-        "since",
-        "slower",
-        "smaller",
-        "so",
-        "than",
-        "that",
-        "the",
-        "then",
-        "there",
-        "this",
-        "to",
-        "under",
-        "until",
-        "up",
-        "using",
-        "versus",
-        "via",
-        "vs",
-        "was",
-        "well",
-        "were",
-        "when",
-        "where",
-        "whereas",
-        "which",
-        "while",
-        "with",
-        "within",
-        "without",
-        "worse",
-        "yet",
-        "interval",
-        "standard",
-        "bits",
-        "dB",
-    ]
-)
-SETTING = re.compile(
-    r"\b(?:rates?|sizes?|widths?|depths?|lengths?|dimensions?|dims?|batch(?:es)?|momentum|decay|dropout"
-    r"|temperatures?|alpha|beta|gamma|lambda|epsilon|eps|sigma|tau|seeds?|steps?|epochs?|layers?|heads?"
-    r"|thresholds?|probability|coefficients?|hidden|embeddings?|budget|levels?|confidence|tolerance|kernels?"
-    r"|strides?|patience|warm-?up|horizon|capacity|neighbou?rs?|iterations?|degree|order|power|margin"
-    r"|bins?|cores?|threads?|workers?|[kKnNmMbBdDhTrLpC]|[αβγδελμστηθ]|\w+_\w+)"
-    r"\s*(?:=|≈|~|:|\bof\b|\bto\b|\bis\b|\bat\b|\bwas\b|\bset\s+to\b|\bfixed\s+at\b)?\s*(?:the\s+|a\s+|an\s+)?[(\[]?$",
-    re.IGNORECASE,
-)
-LEVEL = re.compile(r"^\s*(?:%|percent)?\s*(?:-\s*)?(?:confidence|interval|CI\b|level|credible|"
-                   r"Student|Welch|bootstrap)", re.IGNORECASE)  # fmt: skip
-P_VALUE = re.compile(r"\bp(?:-?\s?values?)?\s*(?:\([^)]*\)\s*)?(?:of|is|was|=|<|>|≤|≥|at|below|under)?"
-                     r"\s*(?:only\s+)?$|\balpha\s*(?:=|of)?\s*$|\bsignificance(?:\s+level)?(?:\s+of)?\s*$", re.IGNORECASE)  # fmt: skip
-BY = re.compile(
-    r"\b(?:by|gains?(?:\s+of)?|losses?\s+of|drops?\s+of|improvements?\s+of|reductions?\s+of|increases?\s+of"
-    r"|decreases?\s+of|rises?\s+of|differences?\s+(?:of|is|was)|gap\s+of|margin\s+of|change\s+of|advantage\s+of"
-    r"|benefit\s+of|lead\s+of|cost\s+of|penalty\s+of|gain\s+is|boost\s+of)"
-    r"(?:\s+(?:about|only|roughly|approximately|nearly|almost|over|up\s+to|more\s+than|around|a|an|some|just|just\s+over|just\s+under|at\s+most|at\s+least|between))*\s*[(~≈]?\s*$",
-    re.IGNORECASE,
-)
-AFTER_DIFFERENCE = re.compile(
-    r"^\s*(?:relative|absolute|lower|higher|better|worse|faster|slower|more|less|fewer|larger|smaller|longer|shorter"
-    r"|(?:in\s+)?(?:improvement|reduction|increase|decrease|gain|drop|speed-?up|slow-?down|change|loss|gap|difference)"
-    r"|(?:above|below|over|behind|ahead)\b)",
-    re.IGNORECASE,
-)
-INTERVAL = re.compile(r"\b(?:interval|CI|confidence)\b", re.IGNORECASE)
-ROUGHLY = re.compile(r"(?:\b(?:about|around|roughly|approximately|nearly|almost|some|approx\.?|circa|close\s+to|over|more\s+than|less\s+than|up\s+to|just\s+(?:over|under)|below|above|under|at\s+(?:most|least)|order\s+of)\s*|[~≈<>≤≥]\s*)$", re.IGNORECASE)  # fmt: skip
-FROM = re.compile(r"\bfrom\s+(?:about\s+|roughly\s+|around\s+)?$", re.IGNORECASE)
-TO = re.compile(r"^\s*(?:\([^)]*\)\s*)?(?:to|down\s+to|up\s+to|→)\s*(?:about\s+|roughly\s+|around\s+)?$", re.IGNORECASE)  # fmt: skip
-AGAINST = re.compile(
-    r"\b(?:compared\s+(?:to|with)|versus|vs\.?|against|than|over|relative\s+to|instead\s+of|as\s+opposed\s+to|up\s+from|down\s+from|in\s+contrast\s+to)"
-    r"(?:\s+\w+){0,3}\s*[(~≈]?\s*$",
-    re.IGNORECASE,
-)
-OF_RUN = re.compile(
-    r"^[\s(,]*(?:(?:for|by|with|of|in|under|using|from|at|on)\s+)?(?:the\s+|its\s+|our\s+|a\s+)?$",
-    re.IGNORECASE,
-)
-
-
-VERB = re.compile(
-    r"\s*(?:reach|attain|achiev|ha[sd]\b|have\b|is\b|was\b|gives?\b|yield|obtain|gets?\b|scor|stays?\b)"
-)
-OWNS = re.compile(
-    r"^\s*(?:\(|['’]s\b|of\b|at\b|with\b|ha[sd]\b|is\b|was\b|reach|attain|obtain|yield|scor|,\s*which)"
-)
-WITH = re.compile(r"\b(?:with|for|under|using|by|in)\s+(?:the\s+|our\s+|a\s+)?$", re.IGNORECASE)
-FOR_RUN = re.compile(
-    r"\s+(?:for|of|in|with|by|at|on)\s+(?:[\w%'’-]+\s+){1,5}?(?=to\b|down\b|up\b)|\s*\([^)]*\)"
-)
-FOR_OTHER = re.compile(
-    r"\s*(?:%|percent|points)?\s*(?:for|by)\s+(?!the\s+(?:test|validation|training|whole|full|same|best)\b"
-    r"|all\b|each\b|every\b|both\b|example\b|instance\b|any\b|this\b|that\b|it\b|its\b|seeds?\b|\d)"
-    r"(?:the\s+|our\s+|a\s+)?[a-z][\w-]+",
-    re.IGNORECASE,
-)
-PAIR = re.compile(
-    r"\s*[(,]?\s*(?:versus|vs\.?|against|instead\s+of|rather\s+than|compared\s+(?:to|with)|as\s+opposed\s+to"
-    r"|over)\s*[(~≈]?\s*",
-    re.IGNORECASE,
-)
-PRONOUN = re.compile(r"\b(?:it|its|this|they|their|ours?|we)\b", re.IGNORECASE)
-STARTS_WITH_PRONOUN = re.compile(r"\s*(?:it|its|this|they|their|the\s+former)\b", re.IGNORECASE)
-REFERENCE = re.compile(
-    r"(?:\b(?:compared\s+(?:to|with)|versus|vs\.?|against|than|over|relative\s+to|with\s+respect\s+to"
-    r"|improv\w+\s+(?:on|upon|over)|outperform\w*|beats?|beating|surpass\w*|exceed\w*|underperform\w*"
-    r"|(?:falls?|fell)\s+(?:behind|short\s+of)|trails?|lags?\s+behind|not\s+reach|below|above|behind|ahead\s+of"
-    r"|instead\s+of|rather\s+than|to\s+match|matches|matching|loses?\s+to|as\s+good\s+as|as\s+opposed\s+to"
-    r"|unlike|contrast\s+to|difference\s+(?:to|from|with)|change\s+(?:to|from|over))"
-    r"\s+(?:(?:the|our|a|an|its|that|those|of|for|with|by|in|on|\w+\s+of)\s+){0,4})$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -255,8 +100,10 @@ def read(text: str, facts: Facts, before: Sentence | None = None) -> Sentence:
         each for each in metric_mentions(text, facts)
         if all(each.end <= run.start or each.start >= run.end for run in runs)
     ]  # fmt: skip
-    inside = [number for number in numbers(text)
-              if all(number.end <= run.start or number.start >= run.end for run in runs)]  # fmt: skip
+    inside = [
+        number for number in numbers(text)
+        if all(number.end <= run.start or number.start >= run.end for run in runs)
+    ]  # fmt: skip
     return Sentence(text, runs, metrics, dataset_mentions(text, facts), inside, before)
 
 
@@ -322,18 +169,15 @@ def _metric_before(sentence: Sentence, number: Number) -> bool:
 
 def _is_interval(sentence: Sentence, number: Number, place: int) -> bool:
     """Whether a number is an end of an interval of which the sentence speaks before it."""
-    before = sentence.text[: number.start]
-    found = None
-    for found in INTERVAL.finditer(before):
-        pass
-    if found is None:
-        return bool(re.search(r"[\[(]\s*$", before) and re.match(r"\s*,\s*[-+]?\d", sentence.text[number.end:])
-                    and INTERVAL.search(sentence.text))  # fmt: skip
-    between = before[found.end() :]
-    return (
-        len(between) <= 40
-        and len([n for n in sentence.numbers if found.end() <= n.start < number.start]) <= 1
-    )
+    text = sentence.text
+    spoken = list(INTERVAL.finditer(text, 0, number.start))
+    if not spoken:
+        opens = re.search(r"[\[(]\s*$", text[: number.start])
+        goes_on = re.match(r"\s*,\s*[-+]?\d", text[number.end :])
+        return bool(opens and goes_on and INTERVAL.search(text))
+    last = spoken[-1].end()
+    ends = [each for each in sentence.numbers if last <= each.start < number.start]
+    return number.start - last <= 40 and len(ends) <= 1
 
 
 def clause(text: str, start: int, end: int) -> tuple[int, int]:
@@ -380,9 +224,10 @@ def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ..
     before = [mention for mention in sentence.runs if mention.end <= number.start]
     for mention in sentence.runs:  # `0.83 for A`, `0.83 (A)`
         between = text[number.end : mention.start]
-        if 0 <= len(between) <= 24 and mention.start >= number.end and OF_RUN.match(between):
-            if not (between.strip() in ("", ",") and VERB.match(text[mention.end :])):
-                return _names(mention), True
+        close = mention.start >= number.end and len(between) <= 24 and OF_RUN.match(between)
+        begins = between.strip() in ("", ",") and VERB.match(text[mention.end :])
+        if close and not begins:
+            return _names(mention), True
     if before and re.fullmatch(r"['’]?s?\s*\(\s*", text[before[-1].end : number.start]):
         return _names(before[-1]), True
     if FOR_OTHER.match(text[number.end :]):
@@ -394,8 +239,8 @@ def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ..
         return (_names(subject), True) if subject else ((), False)
     paired = place > 0 and PAIR.fullmatch(text[sentence.numbers[place - 1].end : number.start])
     if paired or AGAINST.search(text[: number.start][-50:]):
-        near = [mention for mention in references if mention.start > number.start - 80]
-        return (_names((near or references)[-1]), True) if references else ((), False)
+        beside = [mention for mention in references if mention.start > number.start - 80]
+        return (_names((beside or references)[-1]), True) if references else ((), False)
     if FROM.search(text[: number.start][-24:]):
         return (), False
     if not before or (
@@ -431,9 +276,7 @@ def subject_of(sentence: Sentence) -> Mention | None:
 def _owns(text: str, mention: Mention, number: Number) -> bool:
     """Whether a run that something is compared with is what a number behind it is of."""
     between = text[mention.end : number.start]
-    if WITH.search(text[: mention.start]) and re.match(
-        r"(?:\s+\w+){0,2},?\s*(?:it|this)\s+\w+", between
-    ):
+    if WITH.search(text[: mention.start]) and IT_IS.match(between):
         return True  # `with A, it is 0.83`: what it is, is no run
     return len(between) <= 34 and bool(OWNS.match(between))
 
@@ -477,7 +320,7 @@ def soft(each: Said) -> Said:
 
 
 def moves(sentence: Sentence) -> list[tuple[Number, Number]]:
-    """Pairs of numbers of which something goes from the first, which is another's, to the second."""
+    """Pairs of numbers: something goes from the first, which is another run's, to the second."""
     return [
         (first, second)
         for first, second in zip(sentence.numbers, sentence.numbers[1:], strict=False)

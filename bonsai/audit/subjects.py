@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bonsai.audit.facts import Facts, Metric, Run
-from bonsai.audit.wording import Mention, mentions
+from bonsai.audit.wording import Mention, mentions, words
 
 # What names of metrics in code stand for in prose; each way round.
 LONG = {
@@ -119,15 +119,15 @@ def run_mentions(text: str, facts: Facts) -> list[Mention]:
     own = {run.name: label_stems(run) for run in facts.runs.values() if not run.is_baseline}
     if not any(own.values()):
         return found
-    words = [
+    spoken = [
         (match, _stem(match.group()))
         for match in re.finditer(r"[A-Za-z]{4,}", text)
         if all(match.end() <= each.start or match.start() >= each.end for each in found)
     ]
     place = 0
-    while place < len(words):
-        match, stem = words[place]
-        near = [word for word in words[max(0, place - 2) : place + 3] if abs(
+    while place < len(spoken):
+        match, stem = spoken[place]
+        near = [word for word in spoken[max(0, place - 2) : place + 3] if abs(
             word[0].start() - match.start()) <= 30]  # fmt: skip
         around = {each for _, each in near}
         fitting = [
@@ -147,7 +147,7 @@ def run_mentions(text: str, facts: Facts) -> list[Mention]:
                     min(each.start() for each in inside), max(each.end() for each in inside),
                 )
             )  # fmt: skip
-            place = max(place, words.index(next(w for w in words if w[0] is inside[-1])))
+            place = max(place, spoken.index(next(w for w in spoken if w[0] is inside[-1])))
         place += 1
     return sorted(found, key=lambda each: each.start)
 
@@ -165,10 +165,12 @@ def label_stems(run: Run) -> list[frozenset[str]]:
 
 
 DULL = frozenset(
-    """with without from baseline base model method variant control network training test data large
-    small high more less only than that this both other another random default standard first second
-    fixed new""".split()
-)  # fmt: skip
+    words(
+        """with without from baseline base model method variant control network training test data
+        large small high more less only than that this both other another random default standard
+        first second fixed new"""
+    )
+)
 
 
 def _stem(word: str) -> str:

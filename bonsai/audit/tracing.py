@@ -214,8 +214,9 @@ def differences(
                     if number.unit == "%" and relative:
                         mean = 100 * statistics.fmean(relative)
                         yield Candidate(
-                            abs(mean), f"{metric.name} of {one} is {mean:+.4g} % off that of {other} "
-                            "on average", pairs[0][0].source, one, metric.name, None, _sign(mean),
+                            abs(mean), f"{metric.name} of {one} is {mean:+.4g} % off that of "
+                            f"{other} on average", pairs[0][0].source, one, metric.name, None,
+                            _sign(mean),
                         )  # fmt: skip
 
 
@@ -260,8 +261,11 @@ def verdict_values(number: Number, metrics: Iterable[Metric], facts: Facts) -> I
         metric = facts.metrics.get(each.metric)
         factors = scales(number, metric, facts) if metric else [1.0]
         for factor in factors or [1.0]:
-            for value, what in ((each.mean, "the difference"), (each.low, "its interval's lower end"),
-                                (each.high, "its interval's upper end")):  # fmt: skip
+            for value, what in (
+                (each.mean, "the difference"),
+                (each.low, "its interval's lower end"),
+                (each.high, "its interval's upper end"),
+            ):
                 if value is not None:
                     told = (
                         f"{what} in {each.metric} of {each.run} to {each.against} is {value:+.4g}"

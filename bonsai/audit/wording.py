@@ -187,7 +187,7 @@ def mentions(text: str, facts: Facts) -> list[Mention]:
 
 
 def _parts(by_label: dict[str, list[Run]]) -> dict[str, list[Run]]:
-    """Parts of labels that mean one run alone: `learned weight` of `dual-scale (learned weight)`."""
+    """Parts of labels that mean one run alone: `learned` of `dual-scale (learned)`."""
     found: dict[str, list[Run]] = {}
     for label, runs in by_label.items():
         inner = re.fullmatch(r"(.{3,}?)\s*\((.{4,})\)", label)

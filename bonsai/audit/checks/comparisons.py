@@ -1,4 +1,4 @@
-"""Comparisons in words: `A is better than B in M`, `A raises M`, `best of all`, without a number."""
+"""Comparisons in words, without a number: `A is better than B in M`, `A raises M`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from bonsai.audit.findings import Finding, Sure
 from bonsai.audit.statements import Sentence
 from bonsai.audit.subjects import metric_mentions
 from bonsai.audit.tracing import is_time
-from bonsai.audit.wording import OTHERS, Mention, shortened, sentences
+from bonsai.audit.wording import OTHERS, Mention, sentences, shortened
 
 READ = ("abstract", "paragraph", "caption", "title", "heading")
 Way = Literal["better", "worse", "higher", "lower"]
+WAYS: dict[str, Way] = {"better": "better", "worse": "worse", "higher": "higher", "lower": "lower"}
 THAN = r"(?:\s+(?:\w+\s+){0,3}?than\b|\s+(?:compared|relative)\s+to\b)"
 PATTERNS: tuple[tuple[Way, str], ...] = (
     ("better", r"\b(?:out-?perform\w*|beats?|beating|surpass\w*|exceeds?|wins?\s+(?:against|over)"
                r"|improv\w+\s+(?:on|upon|over)|superior\s+to|(?:is|comes)\s+ahead\s+of)\b"),
-    ("worse", r"\b(?:under-?perform\w*|(?:falls?|fell)\s+(?:behind|short\s+of)|trails?|lags?\s+behind"
-              r"|(?:do(?:es)?|did)\s+not\s+(?:reach|match)|loses?\s+to|inferior\s+to|is\s+behind)\b"),
+    ("worse", r"\b(?:under-?perform\w*|(?:falls?|fell)\s+(?:behind|short\s+of)|trails?"
+              r"|lags?\s+behind|(?:do(?:es)?|did)\s+not\s+(?:reach|match)|loses?\s+to"
+              r"|inferior\s+to|is\s+behind)\b"),
     ("better", rf"\bbetter\b(?:{THAN}|(?=\s+(?:in|on)\b))"),
     ("worse", rf"\bworse\b(?:{THAN}|(?=\s+(?:in|on)\b))"),
     ("higher", rf"\b(?:higher|larger|greater|longer|slower|more)\b{THAN}|,?\s+above\b"),
@@ -36,12 +38,16 @@ VERBS: tuple[tuple[Way, str], ...] = (
     ("higher", r"\b(?:rais(?:es|ed)|increas(?:es?|ed)|lifts?|pushes\s+up)\b"),
     ("lower", r"\b(?:lowers|lowered|reduc(?:es?|ed)|decreas(?:es?|ed)|cuts|shrinks|drops)\b"),
 )  # fmt: skip
-BARE = re.compile(r"\b(?P<way>better|worse|higher|lower)\b(?=\s+(?:in\s+terms\s+of|in|on|for|with\s+respect)\b)",
-                  re.IGNORECASE)  # fmt: skip
+BARE = re.compile(
+    r"\b(?P<way>better|worse|higher|lower)\b"
+    r"(?=\s+(?:in\s+terms\s+of|in|on|for|with\s+respect)\b)",
+    re.IGNORECASE,
+)
 COMPARED = re.compile(r"\b(?:compared\s+(?:to|with)|against|relative\s+to|versus)\b", re.IGNORECASE)
 DENIED = re.compile(
-    r"\b(?:not|no|never|neither|nor|without|whether|if|hardly|would|could|should|may|might|will|than\s+expected"
-    r"|expect\w*|hypothes\w*|claims?\s+that|asks?|question|supposed|hoped?|aims?)\b|n['’]t\b",
+    r"\b(?:not|no|never|neither|nor|without|whether|if|hardly|would|could|should|may|might|will"
+    r"|than\s+expected|expect\w*|hypothes\w*|claims?\s+that|asks?|question|supposed|hoped?|aims?)\b"
+    r"|n['’]t\b",
     re.IGNORECASE,
 )
 REACH = 90  # characters between a comparing word and what it compares with
@@ -95,8 +101,8 @@ def _stated(sentence: Sentence, facts: Facts) -> Iterator[Comparison]:
         if COMPARED.search(text) and references and not _denied(text, match):
             one = statements.subject_of(sentence)
             if _has(one):
-                way: Way = match.group("way").lower()  # type: ignore[assignment]
-                yield Comparison(_names(one), _names(references[0]), way, match.group(),
+                stated: Way = WAYS[match.group("way").lower()]
+                yield Comparison(_names(one), _names(references[0]), stated, match.group(),
                                  match.start(), one in sentence.runs)  # fmt: skip
     yield from _verbs(sentence, facts, taken)
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from bonsai.audit import statements
+from bonsai.audit.checks.ends import interval_values
 from bonsai.audit.document import Block, Document
 from bonsai.audit.facts import Facts, Metric
-from bonsai.audit.findings import Finding, Status, Sure
-from bonsai.audit.numbers import Number
+from bonsai.audit.findings import Finding, Kind, Status, Sure
+from bonsai.audit.numbers import Number, Unit
+from bonsai.audit.phrases import (
+    BAD,
+    DOWN,
+    GOOD,
+    RESULTS,
+    SEEDS,
+    SETUP,
+    STATES,
+    UP,
+)
 from bonsai.audit.statements import Said, Sentence
 from bonsai.audit.tracing import (
     Candidate,
@@ -25,31 +37,24 @@ from bonsai.audit.wording import NOT_CLAIMED, OTHERS, around
 from bonsai.audit.wording import sentences as split
 
 READ = ("abstract", "paragraph", "caption", "title", "heading")
-RESULTS = re.compile(
-    r"\b(?:results?|experiments?|evaluation|conclusions?|discussion|analysis|findings|ablations?"
-    r"|abstract|comparison|performance|outcomes?)\b",
-    re.IGNORECASE,
-)
-SETUP = re.compile(r"\b(?:set-?up|methods?|methodology|implementation|details|training|protocol"
-                   r"|hyper-?parameters?|reproduc\w+|cost|appendix)\b", re.IGNORECASE)  # fmt: skip
-STATES = re.compile(
-    r"\b(?:achiev\w*|reach\w*|obtain\w*|attain\w*|yield\w*|scor(?:e[sd]?|ing)|improv\w*|reduc\w*|increas\w*"
-    r"|decreas\w*|drop\w*|rises?|rose|falls?|fell|gains?|gained|lowers?|lowered|raises?|raised|outperform\w*"
-    r"|beats?|surpass\w*|compared|from|has|had|have|is|was|are|were|stays?|remains?|takes?|took|needs?|costs?"
-    r"|averag\w*|give[sn]?|gave|show\w*|report\w*|measur\w*|mean|against|versus|with)\b",
-    re.IGNORECASE,
-)  # fmt: skip
-UP = re.compile(r"\b(?:increas\w*|rais(?:e[sd]?|ing)|rises?|rose|risen|grows?|grew|climb\w*|higher|larger|longer"
-                r"|slower|more|above|greater|up)\b", re.IGNORECASE)  # fmt: skip
-DOWN = re.compile(r"\b(?:decreas\w*|reduc\w*|lower\w*|drop\w*|falls?|fell|fallen|declin\w*|smaller|shorter"
-                  r"|faster|less|fewer|below|cuts?|shr[iau]nk\w*|down)\b", re.IGNORECASE)  # fmt: skip
-GOOD = re.compile(r"\b(?:improv\w*|better|gain(?:s|ed)?|outperform\w*|beats?|surpass\w*|benefit\w*|speed-?ups?"
-                  r"|advantage)\b", re.IGNORECASE)  # fmt: skip
-BAD = re.compile(r"\b(?:worse\w*|degrad\w*|hurts?|harms?|loss\s+of|loses?|lost|costs?|trails?|lags?|deteriorat\w*"
-                 r"|slow-?downs?|penalty)\b", re.IGNORECASE)  # fmt: skip
-SEEDS = re.compile(
-    r"\bseeds?\b|\bbest\b|\bworst\b|\brang\w+\b|\bsingle\b|\bmax\w*|\bmin\w*", re.IGNORECASE
-)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sentence in its block, of which rows are made."""
+
+    block: Block
+    sentence: Sentence
+
+    def row(
+        self, number: Number, status: Status, sure: Sure, found: str, source: str = "",
+        kind: Kind = "number",
+    ) -> Finding:  # fmt: skip
+        """A row on one of its numbers."""
+        said = around(self.sentence.text, number.start, number.end)
+        return Finding(
+            kind, status, sure, self.block.place, f"{number.text}: {said}", found, source
+        )
 
 
 def sentences(document: Document, facts: Facts) -> Iterator[Finding]:
@@ -60,61 +65,65 @@ def sentences(document: Document, facts: Facts) -> Iterator[Finding]:
         before: Sentence | None = None
         for text in split(block.text):
             sentence = statements.read(text, facts, before)
-            yield from _judge(block, sentence, facts)
+            yield from _judge(Place(block, sentence), facts)
             before = sentence
 
 
-def _judge(block: Block, sentence: Sentence, facts: Facts) -> Iterator[Finding]:
-    starts = {first for first, _ in statements.moves(sentence)}
-    yield from _moves(block, sentence)
-    for said in statements.said(sentence, facts):
+def _judge(at: Place, facts: Facts) -> Iterator[Finding]:
+    starts = {first for first, _ in statements.moves(at.sentence)}
+    yield from _moves(at)
+    for said in statements.said(at.sentence, facts):
         number = said.number
         if said.role in ("label", "count", "setting"):
             if said.role != "label":
-                yield _row(block, sentence, number, "untraced", "possible", "It is no result.")
+                yield at.row(number, "untraced", "possible", "It is no result.")
             continue
         if number in starts and not said.named:
             said = _of_others(said)
-        yield from _trace(block, sentence, said, facts)
+        yield from _trace(at, said, facts)
 
 
-def _moves(block: Block, sentence: Sentence) -> Iterator[Finding]:
+def _moves(at: Place) -> Iterator[Finding]:
     """`rises from A to B` where B is the smaller one."""
-    for first, second in statements.moves(sentence):
-        low, _ = statements.clause(sentence.text, first.start, first.start)
-        before = sentence.text[low : first.start]
+    for first, second in statements.moves(at.sentence):
+        low, _ = statements.clause(at.sentence.text, first.start, first.start)
+        before = at.sentence.text[low : first.start]
         ways = {way for pattern, way in ((UP, 1), (DOWN, -1)) if pattern.search(before)}
         moved = (second.value > first.value) - (second.value < first.value)
         if len(ways) == 1 and moved and moved not in ways and first.unit == second.unit:
-            yield _row(block, sentence, second, "contradicted", "sure",
-                       f"From {first.text} to {second.text} goes the other way.", "", "comparison")  # fmt: skip
+            yield at.row(
+                second,
+                "contradicted",
+                "sure",
+                f"From {first.text} to {second.text} goes the other way.",
+                "",
+                "comparison",
+            )
 
 
 def _of_others(said: Said) -> Said:
     """What something changes from belongs to what it is compared with."""
-    from dataclasses import replace
-
     return replace(said, runs=said.others, named=False)
 
 
-def _trace(block: Block, sentence: Sentence, said: Said, facts: Facts) -> Iterator[Finding]:
+def _trace(at: Place, said: Said, facts: Facts) -> Iterator[Finding]:
     number = said.number
     every = tuple(facts.runs)
     metrics = said.metrics
     fitting = [each for each in metrics if scales(number, each, facts)] or list(metrics)
     runs = said.runs or every
     if said.role in ("interval", "p"):
-        found = list(_interval(said, fitting, facts))
-        yield from _decide_interval(block, sentence, said, found, facts)
+        found = list(interval_values(said, fitting, facts))
+        yield from _decide_interval(at, said, found, facts)
         return
     if said.role == "difference":
-        yield from _difference(block, sentence, said, fitting, facts)
+        yield from _difference(at, said, fitting, facts)
         return
-    seeds = bool(SEEDS.search(sentence.text))
+    seeds = bool(SEEDS.search(at.sentence.text))
     exact = list(levels(number, runs, fitting, said.datasets, facts, seeds=seeds))
     hit = _best(number, exact, said.roughly)
     if hit:
-        yield _traced(block, sentence, number, hit)
+        yield _traced(at, number, hit)
         return
     loose = list(levels(number, every, fitting, (), facts, seeds=seeds))
     loose += (
@@ -122,54 +131,77 @@ def _trace(block: Block, sentence: Sentence, said: Said, facts: Facts) -> Iterat
     )
     elsewhere = _best(number, loose, said.roughly)
     if not said.metrics:
-        yield from _without_metric(block, sentence, said, facts)
+        yield from _without_metric(at, said, facts)
         return
     if elsewhere and not said.named:
-        yield _traced(block, sentence, number, elsewhere)
+        yield _traced(at, number, elsewhere)
         return
-    other = _best(number, list(differences(number, runs, said.others or every, fitting, said.datasets, facts)), said.roughly)  # fmt: skip
-    if other or _best(number, list(verdict_values(number, fitting, facts)), said.roughly):
-        yield _row(block, sentence, number, "traced", "likely", "A difference that is on record.")
+    others = said.others or every
+    apart = list(differences(number, runs, others, fitting, said.datasets, facts))
+    if _best(number, apart, said.roughly) or _best(
+        number, list(verdict_values(number, fitting, facts)), said.roughly
+    ):
+        yield at.row(number, "traced", "likely", "A difference that is on record.")
         return
-    if not _is_result(block, sentence, said):
-        yield _row(block, sentence, number, "untraced", "possible",
-                   "Nothing on record is this number; it may be no result.")  # fmt: skip
+    if not _is_result(at, said):
+        yield at.row(
+            number, "untraced", "possible", "Nothing on record is this number; it may be no result."
+        )
         return
-    yield _accused(block, sentence, said, exact, elsewhere, facts)
+    yield _accused(at, said, exact, elsewhere, facts)
 
 
 def _accused(
-    block: Block, sentence: Sentence, said: Said, exact: list[Candidate],
+    at: Place, said: Said, exact: list[Candidate],
     elsewhere: Candidate | None, facts: Facts,
 ) -> Finding:  # fmt: skip
     number = said.number
     every = tuple(facts.runs)
     old = _best(number, list(stale(number, said.runs or every, said.metrics, facts)), said.roughly)
     if old:
-        return _row(block, sentence, number, "contradicted", "sure",
-                    f"That is out of date: {old.told}.{_right(exact)}", old.source)  # fmt: skip
+        return at.row(
+            number,
+            "contradicted",
+            "sure",
+            f"That is out of date: {old.told}.{_right(exact)}",
+            old.source,
+        )
     for each in exact:
         if fit(number, each.value, roughly=said.roughly) == "rounded":
             helps = _helps(number, each, facts)
             status: Status = "note" if helps is False else "contradicted"
             how = "is rounded the wrong way" + (", in favour of the paper" if helps else "")
-            return _row(block, sentence, number, status, "sure" if said.named else "likely",
-                        f"It {how}: {each.told}.", each.source)  # fmt: skip
+            return at.row(
+                number,
+                status,
+                "sure" if said.named else "likely",
+                f"It {how}: {each.told}.",
+                each.source,
+            )
     if elsewhere:
         sure: Sure = "sure" if said.close else "likely"
-        return _row(block, sentence, number, "contradicted", sure,
-                    f"That belongs elsewhere: {elsewhere.told}.{_right(exact)}", elsewhere.source)  # fmt: skip
+        return at.row(
+            number,
+            "contradicted",
+            sure,
+            f"That belongs elsewhere: {elsewhere.told}.{_right(exact)}",
+            elsewhere.source,
+        )
     unit = _wrong_unit(said, facts)
     if unit:
-        return _row(block, sentence, number, "contradicted", "sure", f"The unit is wrong: {unit.told}.",
-                    unit.source)  # fmt: skip
+        return at.row(
+            number, "contradicted", "sure", f"The unit is wrong: {unit.told}.", unit.source
+        )
     if said.runs and exact:
-        return _row(block, sentence, number, "contradicted", "sure" if said.close else "likely",
-                    f"No such value is on record.{_right(exact)}", exact[0].source)  # fmt: skip
+        return at.row(
+            number,
+            "contradicted",
+            "sure" if said.close else "likely",
+            f"No such value is on record.{_right(exact)}",
+            exact[0].source,
+        )
     names = ", ".join(metric.name for metric in said.metrics[:3])
-    return _row(
-        block, sentence, number, "unsupported", "likely", f"No run has this value of {names}."
-    )
+    return at.row(number, "unsupported", "likely", f"No run has this value of {names}.")
 
 
 def _right(candidates: list[Candidate]) -> str:
@@ -186,13 +218,12 @@ def _helps(number: Number, candidate: Candidate, facts: Facts) -> bool | None:
 
 def _wrong_unit(said: Said, facts: Facts) -> Candidate | None:
     """The value that fits but for its unit."""
-    from dataclasses import replace
-
     every = tuple(facts.runs)
-    for unit in ("", "%", "s"):
+    every_unit: tuple[Unit, ...] = ("", "%", "s")
+    for unit in every_unit:
         if unit == said.number.unit:
             continue
-        other = replace(said.number, unit=unit)  # type: ignore[arg-type]
+        other = replace(said.number, unit=unit)
         for metric in said.metrics:
             if said.number.unit == "" and unit == "%":
                 continue
@@ -202,56 +233,26 @@ def _wrong_unit(said: Said, facts: Facts) -> Candidate | None:
     return None
 
 
-def _interval(said: Said, metrics: list[Metric], facts: Facts) -> Iterator[Candidate]:
-    yield from verdict_values(said.number, metrics, facts)
-    if not metrics:
-        yield from verdict_values(said.number, facts.metrics.values(), facts)
-    if said.role == "interval":
-        for metric in metrics or facts.metrics.values():
-            yield from _ends(said.number, metric, facts)
-
-
-def _ends(number: Number, metric: Metric, facts: Facts) -> Iterator[Candidate]:
-    """Ends of intervals of means and of differences, as tables of others give them."""
-    from bonsai.audit.checks.comparing import difference
-
-    values = [each for each in facts.measured if each.metric == metric.name and not each.stale]
-    for factor in scales(number, metric, facts) or [1.0]:
-        for each in values:
-            for reach in (1.0, 1.96, 2.0):
-                if each.stderr is not None:
-                    for end in (each.mean - reach * each.stderr, each.mean + reach * each.stderr):
-                        yield Candidate(end * factor, f"{each.mean:.5g} ± {reach * each.stderr:.3g}",
-                                        each.source, each.run, each.metric)  # fmt: skip
-        for one in values:
-            for other in values:
-                if one.run != other.run and one.dataset == other.dataset:
-                    found = difference(one, other)
-                    for end in (found.low, found.high):
-                        if end is not None:
-                            yield Candidate(end * factor, found.told(), one.source, one.run,
-                                            one.metric)  # fmt: skip
-
-
 def _decide_interval(
-    block: Block, sentence: Sentence, said: Said, found: list[Candidate], facts: Facts
+    at: Place, said: Said, found: list[Candidate], facts: Facts
 ) -> Iterator[Finding]:
     hit = _best(said.number, found, said.roughly)
     if hit:
-        yield _traced(block, sentence, said.number, hit)
+        yield _traced(at, said.number, hit)
     elif said.role == "interval" and facts.compared and said.metrics and found:
         near = min(found, key=lambda each: abs(each.value - said.number.value))
-        yield _row(block, sentence, said.number, "contradicted", "likely",
-                   f"No interval on record has this end; the nearest: {near.told}.", near.source)  # fmt: skip
-    else:
-        yield _row(
-            block, sentence, said.number, "untraced", "possible", "No such figure is on record."
+        yield at.row(
+            said.number,
+            "contradicted",
+            "likely",
+            f"No interval on record has this end; the nearest: {near.told}.",
+            near.source,
         )
+    else:
+        yield at.row(said.number, "untraced", "possible", "No such figure is on record.")
 
 
-def _difference(
-    block: Block, sentence: Sentence, said: Said, metrics: list[Metric], facts: Facts
-) -> Iterator[Finding]:
+def _difference(at: Place, said: Said, metrics: list[Metric], facts: Facts) -> Iterator[Finding]:
     number, every = said.number, tuple(facts.runs)
     size = _unsigned(number)
     runs, others = said.runs or every, said.others or every
@@ -262,45 +263,59 @@ def _difference(
         each for each in exact if fit(size, each.value, roughly=said.roughly) in ("fits", "near")
     ]
     if fits:
-        wrong = [each for each in fits if _direction(sentence, said, each, facts) is False]
+        wrong = [each for each in fits if _direction(at, said, each, facts) is False]
         if len(wrong) < len(fits):
-            yield _traced(block, sentence, number, next(e for e in fits if e not in wrong))
+            yield _traced(at, number, next(e for e in fits if e not in wrong))
             return
-        yield _row(block, sentence, number, "contradicted", "sure" if said.named else "likely",
-                   f"It goes the other way: {wrong[0].told}.", wrong[0].source, "comparison")  # fmt: skip
+        yield at.row(
+            number,
+            "contradicted",
+            "sure" if said.named else "likely",
+            f"It goes the other way: {wrong[0].told}.",
+            wrong[0].source,
+            "comparison",
+        )
         return
     if not number.unit or number.unit == "%":  # it may be a level after all
         hit = _best(number, list(levels(number, runs, asked, said.datasets, facts)), said.roughly)
         if hit is None and not said.named:
             hit = _best(number, list(levels(number, every, asked, (), facts)), said.roughly)
         if hit:
-            yield _traced(block, sentence, number, hit)
+            yield _traced(at, number, hit)
             return
     loose = [
         each for each in differences(size, every, every, asked, (), facts)
         if fit(size, each.value, roughly=said.roughly) in ("fits", "near")
     ]  # fmt: skip
     if loose and not (said.named and said.close):
-        right = [each for each in loose if _direction(sentence, said, each, facts) is not False]
+        right = [each for each in loose if _direction(at, said, each, facts) is not False]
         if right:
-            yield _traced(block, sentence, number, right[0])
+            yield _traced(at, number, right[0])
             return
-    if not metrics or not _is_result(block, sentence, said):
-        yield _row(
-            block, sentence, number, "untraced", "possible", "Nothing on record is this number."
-        )
+    if not metrics or not _is_result(at, said):
+        yield at.row(number, "untraced", "possible", "Nothing on record is this number.")
         return
     near = [each for each in exact if fit(size, each.value, roughly=said.roughly) == "rounded"]
     if near:
-        yield _row(block, sentence, number, "contradicted", "sure" if said.named else "likely",
-                   f"It is rounded the wrong way: {near[0].told}.", near[0].source)  # fmt: skip
+        yield at.row(
+            number,
+            "contradicted",
+            "sure" if said.named else "likely",
+            f"It is rounded the wrong way: {near[0].told}.",
+            near[0].source,
+        )
         return
     if exact:
         closest = min(exact, key=lambda each: abs(each.value - size.value))
-        yield _row(block, sentence, number, "contradicted", "sure" if said.named else "likely",
-                   f"No such difference is on record; the nearest: {closest.told}.", closest.source)  # fmt: skip
+        yield at.row(
+            number,
+            "contradicted",
+            "sure" if said.named else "likely",
+            f"No such difference is on record; the nearest: {closest.told}.",
+            closest.source,
+        )
         return
-    yield _row(block, sentence, number, "unsupported", "likely", "No runs differ by this.")
+    yield at.row(number, "unsupported", "likely", "No runs differ by this.")
 
 
 def _of_verdicts(
@@ -315,25 +330,23 @@ def _of_verdicts(
             sign = (each.mean > 0) - (each.mean < 0)
             yield Candidate(
                 abs(each.mean) * factor,
-                f"the difference in {each.metric} of {each.run} to {each.against} is {each.mean:+.4g}",
+                f"{each.metric} of {each.run} differs from {each.against} by {each.mean:+.4g}",
                 each.source, each.run, each.metric, True, sign,
             )  # fmt: skip
 
 
 def _unsigned(number: Number) -> Number:
-    from dataclasses import replace
-
     return replace(number, value=abs(number.value))
 
 
-def _direction(sentence: Sentence, said: Said, candidate: Candidate, facts: Facts) -> bool | None:
+def _direction(at: Place, said: Said, candidate: Candidate, facts: Facts) -> bool | None:
     """Whether a difference goes the way that the sentence says; None: it says nothing."""
     if not candidate.sign:
         return None
     if said.number.signed:
         return (said.number.value > 0) == (candidate.sign > 0)
-    low, high = statements.clause(sentence.text, said.number.start, said.number.end)
-    text = sentence.text[low:high]
+    low, high = statements.clause(at.sentence.text, said.number.start, said.number.end)
+    text = at.sentence.text[low:high]
     if re.search(r"\b(?:not|no|without|rather than|instead of)\b", text, re.IGNORECASE):
         return None
     metric = facts.metrics.get(candidate.metric)
@@ -349,31 +362,30 @@ def _direction(sentence: Sentence, said: Said, candidate: Candidate, facts: Fact
     ways = {way for _, way in words}
     if len(ways) != 1:
         return None
-    if _swapped(sentence, said, candidate):
+    if _swapped(at, said, candidate):
         return None
     return candidate.sign == ways.pop()
 
 
-def _swapped(sentence: Sentence, said: Said, candidate: Candidate) -> bool:
-    """Whether it may be the other run that is the subject of the sentence."""
+def _swapped(at: Place, said: Said, candidate: Candidate) -> bool:
+    """Whether it may be the other run that is the subject of the at.sentence."""
     return not said.runs or candidate.run not in said.runs
 
 
-def _without_metric(
-    block: Block, sentence: Sentence, said: Said, facts: Facts
-) -> Iterator[Finding]:
+def _without_metric(at: Place, said: Said, facts: Facts) -> Iterator[Finding]:
     """A number beside which no metric stands: what it is of can only be guessed."""
     number = said.number
     every = list(facts.metrics.values())
     runs = said.runs or tuple(facts.runs)
     hit = _best(number, list(levels(number, runs, every, said.datasets, facts)), said.roughly)
     if hit:
-        yield _traced(block, sentence, number, hit)
+        yield _traced(at, number, hit)
         return
     for known in facts.known:
         if fit(number, known.value) == "fits":
-            yield _row(block, sentence, number, "traced", "possible", f"{known.name} is {known.value:g}.",
-                       known.source)  # fmt: skip
+            yield at.row(
+                number, "traced", "possible", f"{known.name} is {known.value:g}.", known.source
+            )
             return
     alike = [metric for metric in every if number.unit and scales(number, metric, facts)]
     wanted = (
@@ -381,37 +393,42 @@ def _without_metric(
         and (number.digits > 0 or number.spread is not None)
         and (alike or not number.unit)
     )
-    if wanted and _is_result(block, sentence, said) and RESULTS.search(block.section or block.kind):
+    if wanted and _is_result(at, said) and RESULTS.search(at.block.section or at.block.kind):
         elsewhere = _best(
             number, list(levels(number, tuple(facts.runs), every, (), facts)), said.roughly
         )
         if elsewhere:
-            yield _row(block, sentence, number, "contradicted", "likely",
-                       f"That belongs elsewhere: {elsewhere.told}.", elsewhere.source)  # fmt: skip
+            yield at.row(
+                number,
+                "contradicted",
+                "likely",
+                f"That belongs elsewhere: {elsewhere.told}.",
+                elsewhere.source,
+            )
             return
-        yield _row(block, sentence, number, "unsupported", "likely", "No run has this value.")
+        yield at.row(number, "unsupported", "likely", "No run has this value.")
         return
-    yield _row(block, sentence, number, "untraced", "possible", "Nothing on record is this number.")
+    yield at.row(number, "untraced", "possible", "Nothing on record is this number.")
 
 
-def _is_result(block: Block, sentence: Sentence, said: Said) -> bool:
+def _is_result(at: Place, said: Said) -> bool:
     """Whether a number is stated as a result: what makes it one must stand beside it."""
     number = said.number
-    low, high = statements.clause(sentence.text, number.start, number.end)
-    clause = sentence.text[low:high]
+    low, high = statements.clause(at.sentence.text, number.start, number.end)
+    clause = at.sentence.text[low:high]
     if NOT_CLAIMED.search(clause) and re.search(
         r"\b(?:would|could|should|may|might|will|expect\w*|hypothes\w*|plan\w*|if)\b",
         clause,
         re.IGNORECASE,
     ):
         return False
-    in_setup = bool(SETUP.search(block.section)) and not RESULTS.search(block.section)
+    in_setup = bool(SETUP.search(at.block.section)) and not RESULTS.search(at.block.section)
     exact = number.digits > 0 or number.spread is not None or bool(number.unit)
     if in_setup:
         return said.close and exact and said.named
     if not exact:
         return said.close and abs(number.value) >= 10 and bool(STATES.search(clause))
-    return said.close or bool(said.runs) or block.kind in ("abstract", "caption")
+    return said.close or bool(said.runs) or at.block.kind in ("abstract", "caption")
 
 
 def _best(number: Number, candidates: list[Candidate], roughly: bool) -> Candidate | None:
@@ -422,13 +439,5 @@ def _best(number: Number, candidates: list[Candidate], roughly: bool) -> Candida
     return None
 
 
-def _traced(block: Block, sentence: Sentence, number: Number, hit: Candidate) -> Finding:
-    return _row(block, sentence, number, "traced", "sure", f"{hit.told}.", hit.source)
-
-
-def _row(
-    block: Block, sentence: Sentence, number: Number, status: Status, sure: Sure, found: str,
-    source: str = "", kind: str = "number",
-) -> Finding:  # fmt: skip
-    said = around(sentence.text, number.start, number.end)
-    return Finding(kind, status, sure, block.place, f"{number.text}: {said}", found, source)  # type: ignore[arg-type]
+def _traced(at: Place, number: Number, hit: Candidate) -> Finding:
+    return at.row(number, "traced", "sure", f"{hit.told}.", hit.source)

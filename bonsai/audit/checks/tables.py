@@ -16,9 +16,9 @@ from bonsai.audit.findings import Finding, Kind, Status, Sure
 from bonsai.audit.numbers import Number, Unit, numbers
 from bonsai.audit.subjects import dataset_mentions, metric_mentions, run_mentions
 from bonsai.audit.tracing import (
+    SECONDS,
     Candidate,
     deviations,
-    SECONDS,
     differences,
     fit,
     is_time,
@@ -35,8 +35,8 @@ DIFFERENCE = re.compile(
     re.IGNORECASE,
 )
 SPREAD = re.compile(
-    r"^\s*(?:±|\+/-)|\bstd(?:err|\.|ev)?\b|\bs\.?[de]\.?m?\.?(?!\w)|\bdeviation\b|\bstandard error\b"
-    r"|\bstd\b|\bspread\b",
+    r"^\s*(?:±|\+/-)|\bstd(?:err|\.|ev)?\b|\bs\.?[de]\.?m?\.?(?!\w)|\bdeviation\b"
+    r"|\bstandard error\b|\bstd\b|\bspread\b",
     re.IGNORECASE,
 )
 COUNT = re.compile(r"\bseeds?\b|\bn\b|\b#|\bcount\b|\bruns\b", re.IGNORECASE)
@@ -47,8 +47,9 @@ UNIT = re.compile(
     r"(%|percent|points|pp|ms|µs|μs|us|min|seconds|sec|s|h|MB|GB)\s*[)\]]?\s*[↑↓]?\s*$"
 )
 UNITS: dict[str, Unit] = {
-    "%": "%", "percent": "%", "points": "points", "pp": "points", "ms": "ms", "µs": "µs", "μs": "µs",
-    "us": "µs", "min": "min", "seconds": "s", "sec": "s", "s": "s", "h": "h", "MB": "MB", "GB": "GB",
+    "%": "%", "percent": "%", "points": "points", "pp": "points", "ms": "ms", "µs": "µs",
+    "μs": "µs", "us": "µs", "min": "min", "seconds": "s", "sec": "s", "s": "s", "h": "h",
+    "MB": "MB", "GB": "GB",
 }  # fmt: skip
 AVERAGE = re.compile(r"\b(?:average|avg|mean|overall|all)\b", re.IGNORECASE)
 MOST_SHARE = 0.5  # of the cells of an unnamed row that must fit one run, at least
@@ -239,7 +240,7 @@ def _verdicts(place: Place, runs: Sequence[str], facts: Facts) -> Iterator[Candi
             continue
         for factor in scales(place.number, metric, facts):
             value = each.mean * factor
-            told = f"the difference in {each.metric} of {each.run} to {each.against} is {each.mean:+.4g}"
+            told = f"{each.metric} of {each.run} differs from {each.against} by {each.mean:+.4g}"
             yield Candidate(
                 value if place.number.signed else abs(value),
                 told,
@@ -309,8 +310,8 @@ def _tell(
     if place.kind in ("interval", "p"):
         if place.candidates and facts.compared and place.runs:
             near = min(place.candidates, key=lambda each: abs(each.value - number.value))
-            yield tell("contradicted", "likely", f"No such figure is on record; the nearest: {near.told}.",
-                       near.source)  # fmt: skip
+            found = f"No such figure is on record; the nearest: {near.told}."
+            yield tell("contradicted", "likely", found, near.source)
         else:
             yield tell("untraced", "possible", "Nothing is known of it.")
         return
@@ -337,8 +338,8 @@ def _tell(
             (number.value > each.value) == each.gain
         )  # fmt: skip
         status: Status = "note" if helps is False else "contradicted"
-        yield tell(status, "sure", "It is rounded the wrong way" + ", in favour of the paper" * bool(helps)
-                   + f": {each.told}.", each.source)  # fmt: skip
+        how = "It is rounded the wrong way" + ", in favour of the paper" * bool(helps)
+        yield tell(status, "sure", f"{how}: {each.told}.", each.source)
         return
     known = [
         each for metric in place.metrics for each in facts.measured if each.metric == metric.name
@@ -399,10 +400,11 @@ def _wrong_unit(place: Place, facts: Facts) -> Candidate | None:
     number = place.number
     if not number.unit or place.kind != "level":
         return None
-    for unit in ("", "%", "s", "ms", "min"):
+    every: tuple[Unit, ...] = ("", "%", "s", "ms", "min")
+    for unit in every:
         if unit == number.unit:
             continue
-        other = replace(number, unit=unit)  # type: ignore[arg-type]
+        other = replace(number, unit=unit)
         for each in levels(
             other, place.runs or tuple(facts.runs), place.metrics, place.datasets, facts
         ):
