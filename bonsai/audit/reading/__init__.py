@@ -38,4 +38,10 @@ def read(path: Path, results: Path | None = None) -> Document:
         from bonsai.audit.reading.pdf import read_pdf
 
         return read_pdf(path)
-    raise BonsaiError(f"{path}: this form is not read yet")
+    if form == ".typ":
+        from bonsai.audit.reading.typst_source import read_typst
+
+        return read_typst(path)
+    from bonsai.audit.reading.markup import read_markup
+
+    return read_markup(path, roots)

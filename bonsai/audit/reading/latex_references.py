@@ -76,7 +76,7 @@ def split_entry(texts: Sequence[str]) -> tuple[str, str]:
     if quoted:
         return whole[: quoted.start()].rstrip(",. "), quoted[1]
     # A full stop behind an initial ends nothing.
-    sentences = re.split(r"(?<=[^\W\d_]{2})\.\s+|(?<=\d\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+",
+    sentences = re.split(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+",
                          whole)  # fmt: skip
     sentences = [each for each in sentences if each.strip()]
     if len(sentences) > 1:

@@ -45,12 +45,14 @@ class Glyph:
 
 @dataclass
 class Image:
-    """A picture; `top` and `bottom` in points from below, `mark` as of a letter."""
+    """A picture; its sides in points from below and from the left, `mark` as of a letter."""
 
     stream: Any
     mark: int | None
     top: float = 0.0
     bottom: float = 0.0
+    x0: float = 0.0
+    x1: float = 0.0
 
     @cached_property
     def digest(self) -> str | None:
@@ -148,7 +150,7 @@ def _open(content: bytes) -> Opened:
             troubles.append(f"only its first {number - 1} pages were read")
             break
         x0, y0, x1, y1 = (float(side) for side in each.mediabox)
-        page = Page(number, int(each.pageid or 0), abs(x1 - x0), abs(y1 - y0))
+        page = Page(number, _number(each.pageid), abs(x1 - x0), abs(y1 - y0))
         device.begin(page)
         try:
             interpreter.process_page(each)
@@ -189,7 +191,7 @@ def _device(manager: Any) -> Any:
         def render_char(self, *given: Any, **more: Any) -> float:
             kept = self.cur_item
             held: list[Any] = []
-            self.cur_item = _Holder(held)
+            self.cur_item = _Holder(held)  # type: ignore[assignment]
             try:
                 forward = float(super().render_char(*given, **more))
             finally:
@@ -211,9 +213,13 @@ def _device(manager: Any) -> Any:
             mark, hidden = self.marks[-1] if self.marks else (None, False)
             if not hidden and len(self.page.images) < 200:
                 box = self.cur_item
-                self.page.images.append(Image(stream, mark, box.y1, box.y0))
+                self.page.images.append(Image(stream, mark, box.y1, box.y0, box.x0, box.x1))
 
     return Device(manager, laparams=None)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 class _Holder:

@@ -1,4 +1,4 @@
-"""Tagged PDFs, read by their structure: headings, paragraphs, tables, figures are marked as such."""
+"""Tagged PDFs, read by their structure: headings, tables, figures are marked as such."""
 
 from __future__ import annotations
 
@@ -184,9 +184,9 @@ class _Reader:
         caption = " ".join(SUPPLEMENT.sub("", self.text(each)) for each in captions)
         for each in figures:
             self.figure(each, caption)
-        for each in element.content:
-            if isinstance(each, _Element) and each.kind not in ("Caption", "Figure"):
-                self.element(each)
+        for inner in element.content:
+            if isinstance(inner, _Element) and inner.kind not in ("Caption", "Figure"):
+                self.element(inner)
         self.block("caption", caption, captions[0])
         return True
 
