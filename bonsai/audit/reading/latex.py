@@ -12,12 +12,6 @@ from bonsai.audit.document import Block, Citation, Document, Figure, Kind
 from bonsai.audit.pixels import digest_of_file
 from bonsai.audit.reading.expanding import MOST_BYTES, Expanded, expand, group_at
 from bonsai.audit.reading.inline import (
-    BOLD_OF,
-    CITING,
-    DROPPED,
-    LAST,
-    QUANTITIES,
-    REFERRING,
     Inline,
     Node,
     arguments,
@@ -26,26 +20,26 @@ from bonsai.audit.reading.inline import (
     reference,
     source_of,
 )
+from bonsai.audit.reading.latex_nodes import (
+    CODES,
+    COUNTED,
+    DISPLAYS,
+    FLOATS,
+    LISTS,
+    NOT_TEXT,
+    PICTURES,
+    QUOTES,
+    SECTIONS,
+    WITHIN_FLOATS,
+    context,
+    holds_blocks,
+    labels_in,
+    picture_folders,
+)
 from bonsai.audit.reading.latex_references import of_bibitems, of_file
 from bonsai.audit.reading.latex_tables import TABULARS, read_table
 from bonsai.audit.reading.wording import REF, REF_END, plain
 from bonsai.base import untrusted
-
-SECTIONS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph",
-            "subparagraph")  # fmt: skip
-FLOATS = {"figure", "figure*", "table", "table*", "wrapfigure", "wraptable", "sidewaystable",
-          "sidewaysfigure", "SCfigure", "SCtable", "longtable", "algorithm", "listing",
-          "teaserfigure", "marginfigure", "margintable", "sidewaystable*", "sidewaysfigure*",
-          "floatingfigure", "supertabular", "xltabular", "longtblr"}  # fmt: skip
-WITHIN_FLOATS = {"subfigure", "subtable", "subfloat", "minipage", "subfigure*"}
-LISTS = ("itemize", "enumerate", "description", "compactitem", "compactenum", "inparaenum")
-QUOTES = ("quote", "quotation", "displayquote", "verse")
-CODES = ("algorithmic", "algorithm2e", "tikzpicture", "pgfpicture", "picture", "CD", "axis")
-NOT_TEXT = ("tikzpicture", "pgfpicture", "picture", "CD", "axis")
-DISPLAYS = ("equation", "align", "gather", "multline", "eqnarray", "displaymath", "math",
-            "alignat", "flalign", "dmath")  # fmt: skip
-PICTURES = (".png", ".pdf", ".jpg", ".jpeg", ".eps", ".svg")
-COUNTED = {"figure": "figure", "table": "table", "algorithm": "algorithm", "longtable": "table"}
 
 
 @dataclass
@@ -101,7 +95,7 @@ class _Reader:
         self.body_from = 0 if begin < 0 else begin + len(r"\begin{document}")
         end = expanded.text.find(r"\end{document}", self.body_from)
         self.body = expanded.text[self.body_from : len(expanded.text) if end < 0 else end]
-        self.folders = _picture_folders(expanded.text)
+        self.folders = picture_folders(expanded.text)
 
     # The whole.
 
@@ -117,7 +111,7 @@ class _Reader:
         """The nodes of a text; after what the parser stumbles over it goes on."""
         from pylatexenc.latexwalker import LatexWalker
 
-        walker = LatexWalker(text, latex_context=_context(), tolerant_parsing=True)
+        walker = LatexWalker(text, latex_context=context(), tolerant_parsing=True)
         found, at = [], 0
         for _ in range(200):
             nodes, start, length = walker.get_latex_nodes(pos=at)
@@ -202,7 +196,7 @@ class _Reader:
                 self.environment(node)
             elif node.isNodeType(kinds().macro):
                 self.macro(node, nodes[number + 1 :])
-            elif node.isNodeType(kinds().group) and _holds_blocks(node.nodelist):
+            elif node.isNodeType(kinds().group) and holds_blocks(node.nodelist):
                 self.walk(node.nodelist)
             elif node.isNodeType(kinds().chars) or node.isNodeType(kinds().specials):
                 self.words(self.inline.node(node), node.pos)
@@ -272,7 +266,7 @@ class _Reader:
         elif name in ("resizebox", "scalebox", "adjustbox", "parbox", "makebox", "fbox", "mbox",
                       "rotatebox", "centerline", "colorbox", "textcolor") and given:  # fmt: skip
             inner = getattr(given[-1], "nodelist", None)
-            if inner and _holds_blocks(inner):
+            if inner and holds_blocks(inner):
                 self.walk(inner)
             else:
                 self.say(self.inline.node(node), node.pos)
@@ -294,7 +288,7 @@ class _Reader:
         self.section = text
         self.cited = []
         self.block("heading", text, at)
-        for label in _labels(given[-1:]):
+        for label in labels_in(given[-1:]):
             self.label(label)
 
     def abstract(self, nodes: Sequence[Node]) -> None:
@@ -341,7 +335,7 @@ class _Reader:
             self.walk(inner)
 
     def display(self, node: Node) -> None:
-        for label in _labels(node.nodelist):
+        for label in labels_in(node.nodelist):
             self.counts["equation"] += 1
             self.current = str(self.counts["equation"])
             self.label(label)
@@ -406,7 +400,7 @@ class _Reader:
         if len(self.floats) == 1 and (counter := COUNTED.get(_counter_of(name))):
             self.counts[counter] += 1
             self.current = str(self.counts[counter])
-        for label in _labels(given[-1:]):
+        for label in labels_in(given[-1:]):
             self.label(label)
         if self.floats:
             self.floats[-1].captions.append((text, at, cited))
@@ -514,79 +508,3 @@ class _Reader:
 
 def _counter_of(name: str) -> str:
     return "table" if "table" in name else "figure" if "figure" in name else name
-
-
-def _labels(nodes: Sequence[Node]) -> list[str]:
-    """Labels that stand in what is given to a command, or in an equation."""
-    found: list[str] = []
-    todo = [each for each in nodes if each is not None]
-    while todo:
-        node = todo.pop(0)
-        if node.isNodeType(kinds().macro) and node.macroname == "label":
-            found.append(source_of(arguments(node)[-1:]))
-        elif not node.isNodeType(kinds().macro):
-            todo += [each for each in getattr(node, "nodelist", None) or [] if each is not None]
-    return found
-
-
-def _holds_blocks(nodes: Sequence[Node]) -> bool:
-    """Whether something stands in a group that is no part of a line."""
-    return any(
-        each is not None
-        and (
-            (each.isNodeType(kinds().environment))
-            or (each.isNodeType(kinds().specials) and each.specials_chars == "\n\n")
-            or (each.isNodeType(kinds().chars) and re.search(r"\n\s*\n", each.chars))
-            or (
-                each.isNodeType(kinds().macro)
-                and each.macroname in (*SECTIONS, "includegraphics", "caption", "par", "item")
-            )
-            or (each.isNodeType(kinds().group) and _holds_blocks(each.nodelist))
-        )
-        for each in nodes
-    )
-
-
-def _picture_folders(text: str) -> list[str]:
-    found = re.search(r"\\graphicspath\s*", text)
-    told, _ = group_at(text, found.end()) if found else ("", 0)
-    return ["", *re.findall(r"{([^{}]*)}", told)]
-
-
-def _context() -> object:
-    """What the walker knows of commands and their arguments."""
-    from pylatexenc.latexwalker import get_default_latex_context_db
-    from pylatexenc.macrospec import EnvironmentSpec, MacroSpec, std_macro
-
-    context = get_default_latex_context_db()
-    specs = {**DROPPED, **LAST, **BOLD_OF, **QUANTITIES}
-    specs.update(dict.fromkeys(CITING, "*[[{"))
-    specs.update(dict.fromkeys(REFERRING, "*{"))
-    specs.update(dict.fromkeys(SECTIONS, "*[{"))
-    specs.update(
-        {
-            "caption": "*[{", "captionof": "*{[{", "subcaption": "{", "item": "[", "\\": "*[",
-            "includegraphics": "*[{", "includesvg": "[{", "bonsairaw": "{", "footnote": "[{",
-            "footnotetext": "[{", "footnotemark": "[", "frac": "{{", "dfrac": "{{", "tfrac": "{{",
-            "nicefrac": "{{", "sfrac": "{{", "sqrt": "[{", "title": "[{", "icmltitle": "{",
-            "bibliography": "{", "subfloat": "[[{", "subcaptionbox": "*{[{",
-            "textsuperscript": "{", "textsubscript": "{", "bibitem": "[{",
-        }
-    )  # fmt: skip
-    macros = [std_macro(name, given) if given else MacroSpec(name) for name, given in specs.items()]
-    environments = [EnvironmentSpec(name, given) for name, given in TABULARS.items()]
-    environments += [EnvironmentSpec(name, "[") for name in FLOATS if name not in TABULARS]
-    environments += [
-        EnvironmentSpec("wrapfigure", "[{[{"), EnvironmentSpec("wraptable", "[{[{"),
-        EnvironmentSpec("subfigure", "[[[{"), EnvironmentSpec("subtable", "[[[{"),
-        EnvironmentSpec("minipage", "[[[{"), EnvironmentSpec("thebibliography", "{"),
-        EnvironmentSpec("adjustbox", "{"), EnvironmentSpec("threeparttable", "["),
-        EnvironmentSpec("multicols", "{"), EnvironmentSpec("subfloat", "["),
-        *(EnvironmentSpec(name, "[") for name in LISTS),
-        *(
-            EnvironmentSpec(f"{name}{star}", "{" if name == "alignat" else "", is_math_mode=True)
-            for name in DISPLAYS for star in ("", "*")
-        ),
-    ]  # fmt: skip
-    context.add_context_category("bonsai", macros, environments, prepend=True)
-    return context

@@ -11,6 +11,7 @@ from bonsai.audit.reading.wording import plain
 from bonsai.base import bibliography
 
 YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
+STOP = re.compile(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+")
 MOST_ENTRIES = 3000
 
 
@@ -76,9 +77,7 @@ def split_entry(texts: Sequence[str]) -> tuple[str, str]:
     if quoted:
         return whole[: quoted.start()].rstrip(",. "), quoted[1]
     # A full stop behind an initial ends nothing.
-    sentences = re.split(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+",
-                         whole)  # fmt: skip
-    sentences = [each for each in sentences if each.strip()]
+    sentences = [each for each in STOP.split(whole) if each.strip()]
     if len(sentences) > 1:
         authors = sentences[0]
         rest = [each for each in sentences[1:] if not YEAR.fullmatch(each.strip(" ()."))]

@@ -109,12 +109,12 @@ def _header_rows(parted: Sequence[_Row], rows: Sequence[tuple[Cell, ...]]) -> in
     """How many rows are headings: those above the first rule, if it is not the last."""
     for kind in ("ruled", "half_ruled"):
         ruled = [number for number, row in enumerate(parted) if getattr(row, kind)]
-        if ruled and ruled[0] < len(rows) - 1 and _may_be_head(rows[: ruled[0] + 1]):
+        if ruled and ruled[0] < len(rows) - 1 and may_be_head(rows[: ruled[0] + 1]):
             return ruled[0] + 1
-    return int(len(rows) > 1 and _may_be_head(rows[:1]))
+    return int(len(rows) > 1 and may_be_head(rows[:1]))
 
 
-def _may_be_head(rows: Sequence[tuple[Cell, ...]]) -> bool:
+def may_be_head(rows: Sequence[tuple[Cell, ...]]) -> bool:
     """Whether rows name things, rather than giving values; `2019` or `(k = 5)` may be a name."""
     if len(rows) > 4:
         return False

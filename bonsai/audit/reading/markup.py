@@ -17,8 +17,7 @@ HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"([^\"]*)\")?\s*\)")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?:[^()\s]|\([^()]*\))*\)")
-CAPTION = re.compile(r"^(?:\*\*|__|\*|_)?(Table|Figure|Fig\.)\s*\d+\s*[:.]\s*(?:\*\*|__|\*|_)?\s*(.*)$",
-                     re.I | re.S)  # fmt: skip
+CAPTION = re.compile(r"^(Table|Figure|Fig\.)\s*\d+\s*[:.]\s*(.*)$", re.I | re.S)
 CITED = re.compile(r"\[((?:@[\w:.\-]+;?\s*)+|\d{1,3}(?:\s*,\s*\d{1,3})*)\](?!\()")
 ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 FENCE = re.compile(r"^\s*(```+|~~~+)")

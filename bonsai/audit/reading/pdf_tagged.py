@@ -9,6 +9,7 @@ from typing import Any
 
 from bonsai.audit.document import Block, Cell, Citation, Document, Figure, Kind, Reference
 from bonsai.audit.reading.latex_references import YEAR, split_entry
+from bonsai.audit.reading.latex_tables import may_be_head
 from bonsai.audit.reading.pdf_pages import Glyph, Image, Opened
 from bonsai.audit.reading.pdf_text import is_new_line, joined
 from bonsai.audit.reading.wording import BOLD, PLAIN, is_bold, plain
@@ -271,6 +272,8 @@ class _Reader:
             # A heading's letters are bold because it is one.
             rows.append(tuple(Cell(plain(text), is_bold(text)) for text in texts))
             heads += is_head and heads == len(rows) - 1
+        if not heads and len(rows) > 1 and may_be_head(rows[:1]):
+            heads = 1
         if rows:
             self.document.blocks.append(
                 Block("table", "", self.place(element), self.section, tuple(rows), heads, caption)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +13,19 @@ from bonsai.base import BonsaiError, untrusted
 
 MOST_BYTES = 3_000_000
 SECONDS = 60
+MEMORY = 4 << 30  # bytes
+# No package is fetched: there is no way out, and nothing that was fetched before.
+NO_WAY_OUT = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+                            "ALL_PROXY"), "http://127.0.0.1:9")  # fmt: skip
+PROGRAM = f"""
+import sys, typst
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
+except (ImportError, OSError, ValueError):
+    pass
+typst.compile(sys.argv[1], output=sys.argv[2], root=sys.argv[3], ignore_system_fonts=True)
+"""
 
 
 def read_typst(path: Path) -> Document:
@@ -31,18 +47,18 @@ def read_typst(path: Path) -> Document:
 
 def _compile(source: Path, made: Path) -> None:
     """Compile in a process of its own, since a source may go on for ever."""
-    import subprocess
-    import sys
-
-    program = (
-        "import sys, typst; typst.compile(sys.argv[1], output=sys.argv[2], root=sys.argv[3], "
-        "ignore_system_fonts=True)"
-    )
-    command = [sys.executable, "-I", "-c", program, str(source), str(made), str(source.parent)]
+    command = [sys.executable, "-I", "-c", PROGRAM, str(source), str(made), str(source.parent)]
+    empty = str(made.parent / "packages")
+    environment = {
+        "PATH": os.environ.get("PATH", ""), "HOME": empty, "XDG_CACHE_HOME": empty,
+        "XDG_DATA_HOME": empty, "TYPST_PACKAGE_PATH": empty, "TYPST_PACKAGE_CACHE_PATH": empty,
+        **NO_WAY_OUT,
+    }  # fmt: skip
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-        )
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS,
+            check=False, env=environment,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BonsaiError(f"{source} takes longer than {SECONDS} s to compile") from None
     if done.returncode != 0 or not made.is_file():
