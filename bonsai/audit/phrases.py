@@ -113,7 +113,7 @@ REFERENCE = phrase(
     |with\s+respect\s+to|improv\w+\s+(?:on|upon|over)|outperform\w*|beats?|beating|surpass\w*
     |exceed\w*|underperform\w*|(?:falls?|fell)\s+(?:behind|short\s+of)|trails?|lags?\s+behind
     |not\s+reach|below|above|behind|ahead\s+of|instead\s+of|rather\s+than|to\s+match|matches
-    |matching|loses?\s+to|as\s+good\s+as|as\s+opposed\s+to|unlike|contrast\s+to
+    |matching|loses?\s+to|as\s+good\s+as|as\s+opposed\s+to|unlike|contrast\s+to|differs?\s+from
     |difference\s+(?:to|from|with)|change\s+(?:to|from|over))
     \s+(?:(?:the|our|a|an|its|that|those|of|for|with|by|in|on|\w+\s+of)\s+){0,4})$"""
 )
@@ -153,3 +153,8 @@ BAD = phrase(
 SEEDS = phrase(r"\bseeds?\b|\bbest\b|\bworst\b|\brang\w+\b|\bsingle\b|\bmax\w*|\bmin\w*")
 IF = phrase(r"\b(?:would|could|should|may|might|will|expect\w*|hypothes\w*|plan\w*|if)\b")
 DENIED = phrase(r"\b(?:not|no|without|rather\s+than|instead\s+of)\b")
+CLAIMED = phrase(
+    r"""\bclaim(?:s|ed)?\b|\bhypothes[ie]s\b|\b(?:supported|refuted|undecided)\b
+    |\bno\s+result\b"""
+)
+"""What says that a sentence repeats a claim, and does not make it."""

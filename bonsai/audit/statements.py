@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bonsai.audit.document import Block
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.numbers import Number, numbers
 from bonsai.audit.phrases import (
     AFTER_DIFFERENCE,
     AGAINST,
     BY,
+    CLAIMED,
     CLAUSE,
     FOLLOW,
     FOR_OTHER,
@@ -317,6 +319,25 @@ def _respectively(sentence: Sentence) -> dict[Number, tuple[str, ...]]:
 def soft(each: Said) -> Said:
     """The same without the runs and data sets that the sentence is taken to name."""
     return replace(each, runs=(), named=False, datasets=())
+
+
+def repeated_claim(block: Block, text: str, place: int, facts: Facts) -> str:
+    """The claim that a place of a sentence only repeats; empty where it states something itself.
+
+    Args:
+        block: where the sentence stands.
+        text: the sentence.
+        place: in it.
+        facts: the claims on record.
+    """
+    if not CLAIMED.search(f"{block.section} {text}"):
+        return ""
+    for each in facts.compared:
+        parts = [re.escape(part) for part in each.claim.split()]
+        for found in re.finditer(r"\s+".join(parts), text) if parts else ():
+            if found.start() <= place < found.end():
+                return each.claim
+    return ""
 
 
 def moves(sentence: Sentence) -> list[tuple[Number, Number]]:

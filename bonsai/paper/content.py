@@ -103,7 +103,11 @@ def _question(matter: Matter) -> Iterator[Block]:
             whose = f"The {matter.report.wording.one} as it was given, before any result."
             yield Quotation(paragraphs=subject.given, whose=whose + _left_out(subject.left_out[0]))
         claims = [
-            compose("{idea} {claim}", idea=code(idea.name), claim=claim_of(matter, subject, number))
+            compose(
+                "It was claimed that {idea} {claim}.",
+                idea=code(idea.name),
+                claim=claim_of(matter, subject, number),
+            )
             for number in range(1, len(idea.claims) + 1)
         ]
         if idea.seal:

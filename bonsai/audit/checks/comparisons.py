@@ -11,7 +11,7 @@ from bonsai.audit import statements
 from bonsai.audit.document import Block, Document
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.findings import Finding, Sure
-from bonsai.audit.statements import Sentence
+from bonsai.audit.statements import Sentence, repeated_claim
 from bonsai.audit.subjects import metric_mentions
 from bonsai.audit.tracing import is_time
 from bonsai.audit.wording import OTHERS, Mention, sentences, shortened
@@ -177,6 +177,8 @@ def _names(mention: Mention | None) -> tuple[str, ...]:
 def _judge(block: Block, sentence: Sentence, said: Comparison, facts: Facts) -> Iterator[Finding]:
     metrics, close = _metrics(sentence, said, facts)
     datasets = {name for name, _, _ in sentence.datasets}
+    if repeated_claim(block, sentence.text, said.place, facts):
+        return
     truths: list[tuple[int, str, str]] = []
     for metric in metrics:
         for one in said.ones:

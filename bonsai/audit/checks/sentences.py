@@ -22,7 +22,7 @@ from bonsai.audit.phrases import (
     STATES,
     UP,
 )
-from bonsai.audit.statements import Said, Sentence
+from bonsai.audit.statements import Said, Sentence, repeated_claim
 from bonsai.audit.tracing import (
     Candidate,
     deviations,
@@ -74,6 +74,9 @@ def _judge(at: Place, facts: Facts) -> Iterator[Finding]:
     yield from _moves(at)
     for said in statements.said(at.sentence, facts):
         number = said.number
+        if claim := repeated_claim(at.block, at.sentence.text, number.start, facts):
+            yield at.row(number, "traced", "sure", f"So it was claimed: {claim}.")
+            continue
         if said.role in ("label", "count", "setting"):
             if said.role != "label":
                 yield at.row(number, "untraced", "possible", "It is no result.")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from bonsai.audit.checks.bold import Line, Place, bold
 from bonsai.audit.document import Block, Cell, Document
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.findings import Finding, Kind, Status, Sure
-from bonsai.audit.numbers import Number, Unit, numbers
+from bonsai.audit.numbers import Unit, numbers
 from bonsai.audit.subjects import dataset_mentions, metric_mentions, run_mentions
 from bonsai.audit.tracing import (
     SECONDS,
@@ -55,44 +56,6 @@ AVERAGE = re.compile(r"\b(?:average|avg|mean|overall|all)\b", re.IGNORECASE)
 MOST_SHARE = 0.5  # of the cells of an unnamed row that must fit one run, at least
 
 
-@dataclass(frozen=True)
-class Line:
-    """What a row or a column says of all its cells.
-
-    Attributes:
-        text: its heading.
-        runs: names of runs.
-        metrics: the metrics.
-        datasets: the data sets.
-        unit: of its numbers, where the heading gives one.
-        kind: what its numbers are.
-    """
-
-    text: str
-    runs: tuple[str, ...] = ()
-    metrics: tuple[Metric, ...] = ()
-    datasets: tuple[str, ...] = ()
-    unit: Unit = ""
-    kind: str = "level"
-
-
-@dataclass
-class Place:
-    """A number in a cell, with what row, column and caption say of it."""
-
-    row: int
-    column: int
-    cell: Cell
-    number: Number
-    runs: tuple[str, ...]
-    metrics: tuple[Metric, ...]
-    datasets: tuple[str, ...]
-    kind: str
-    named: bool = True
-    hit: Candidate | None = None
-    candidates: list[Candidate] = field(default_factory=list)
-
-
 def tables(document: Document, facts: Facts) -> Iterator[Finding]:
     """Rows on the numbers of a paper's tables."""
     for block in document.blocks:
@@ -128,7 +91,7 @@ def _table(block: Block, facts: Facts) -> Iterator[Finding]:
     _assign(places, facts)
     for place in places:
         yield from _tell(block, place, rows[place.row], columns[place.column], unnamed, facts)
-    yield from _bold(block, places, rows, columns, facts)
+    yield from bold(block, places, rows, columns)
 
 
 def _stub(body: Sequence[Sequence[Cell]]) -> int:
@@ -411,45 +374,3 @@ def _wrong_unit(place: Place, facts: Facts) -> Candidate | None:
             if fit(other, each.value) == "fits":
                 return each
     return None
-
-
-def _bold(
-    block: Block, places: list[Place], rows: list[Line], columns: list[Line], facts: Facts
-) -> Iterator[Finding]:
-    """Bold is the best: in a column of runs, or in a row where runs are columns."""
-    by_row = len({place.row for place in places}) > 1 and any(row.runs for row in rows)
-    by_column = not by_row and any(column.runs for column in columns)
-    way = "row" if by_column else "column"
-    for line in sorted({getattr(place, way) for place in places}):
-        own = [place for place in places if getattr(place, way) == line and place.kind == "level"]
-        first: dict[int, Place] = {}
-        for place in own:
-            first.setdefault(place.column if way == "row" else place.row, place)
-        own = list(first.values())
-        marked = [place for place in own if place.cell.bold]
-        better = _better(block, rows[own[0].row] if way == "row" else columns[line], own, facts)
-        if not marked or len(marked) == len(own) or better is None or len(own) < 2:
-            continue
-        values = [place.number.value for place in own]
-        best = max(values) if better == "higher" else min(values)
-        for place in marked:
-            if (
-                place.number.value != best
-                and not any(each.number.value == best and each.cell.bold for each in own)
-            ) or (place.number.value != best and len(marked) == 1):
-                heading = (rows[place.row] if way == "row" else columns[line]).text
-                yield Finding(
-                    "bold", "contradicted", "likely", block.place,
-                    f"{place.cell.text} in bold ({shortened(heading, 40)})",
-                    f"The best there is {best:g}, as {better} is better.",
-                )  # fmt: skip
-
-
-def _better(block: Block, line: Line, own: list[Place], facts: Facts) -> str | None:
-    for text in (line.text, block.caption):
-        if ("↑" in text and "↓" not in text) or re.search(r"higher is better", text, re.IGNORECASE):
-            return "higher"
-        if ("↓" in text and "↑" not in text) or re.search(r"lower is better", text, re.IGNORECASE):
-            return "lower"
-    ways = {metric.better for place in own for metric in place.metrics}
-    return ways.pop() if len(ways) == 1 else None
