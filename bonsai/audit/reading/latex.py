@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bonsai.audit.document import Block, Citation, Document, Figure, Kind
@@ -27,29 +26,20 @@ from bonsai.audit.reading.latex_nodes import (
     FLOATS,
     LISTS,
     NOT_TEXT,
-    PICTURES,
     QUOTES,
     SECTIONS,
     WITHIN_FLOATS,
+    Float,
     context,
+    find_picture,
     holds_blocks,
     labels_in,
     picture_folders,
 )
-from bonsai.audit.reading.latex_references import of_bibitems, of_file
+from bonsai.audit.reading.latex_references import of_bibitems, of_paper
 from bonsai.audit.reading.latex_tables import TABULARS, read_table
 from bonsai.audit.reading.wording import REF, REF_END, plain
 from bonsai.base import untrusted
-
-
-@dataclass
-class _Float:
-    """A figure or table that one stands in."""
-
-    name: str
-    images: list[tuple[str, int]] = field(default_factory=list)
-    captions: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
-    tables: list[tuple[Sequence[Node], int]] = field(default_factory=list)
 
 
 def read_latex(path: Path, roots: Sequence[Path]) -> Document:
@@ -84,7 +74,7 @@ class _Reader:
         self.begun: int | None = None
         self.cited: list[str] = []
         self.footnotes: list[tuple[str, int]] = []
-        self.floats: list[_Float] = []
+        self.floats: list[Float] = []
         self.counts: Counter[str] = Counter()
         self.current = ""  # the number that a label takes
         self.numbers: dict[str, str] = {}
@@ -100,7 +90,8 @@ class _Reader:
     # The whole.
 
     def read(self) -> None:
-        self.bibliography()
+        document = self.document
+        document.bibliography += of_paper(self.expanded, document.path, document.troubles)
         self.title()
         self.offset = self.body_from
         for nodes in self.parsed(self.body):
@@ -130,38 +121,6 @@ class _Reader:
             if text:
                 place = self.expanded.place(found.start())
                 self.document.blocks.append(Block("title", text, place))
-
-    def bibliography(self) -> None:
-        text = self.expanded.text
-        files = {
-            name: self.expanded.raw[number][2:] for number, name in self.expanded.names.items()
-        }
-        wanted = [
-            name.strip()
-            for group in re.findall(r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]*\])?{([^}]*)}",
-                                    text)
-            for name in group.split(",")
-        ]  # fmt: skip
-        found = self.document.bibliography
-        for name in wanted or [each for each in files if each.endswith(".bib")]:
-            name = name if name.endswith(".bib") else f"{name}.bib"
-            if name in files:
-                inside, line = files[name]
-                found += of_file(inside, "", line, self.document.troubles)
-                continue
-            folder = self.document.path.parent.resolve()
-            file = (folder / name).resolve()
-            if not file.is_relative_to(folder) or not untrusted.is_file(file):
-                lacks = f"the bibliography {name} is not in the paper's folder"
-                self.document.troubles.append(lacks)
-                continue
-            try:
-                inside = untrusted.read_text(file, MOST_BYTES)
-            except untrusted.Unreadable as error:
-                self.document.troubles.append(str(error))
-                continue
-            found += of_file(inside, file.relative_to(folder).as_posix(), 1,
-                             self.document.troubles)  # fmt: skip
 
     def finish(self) -> None:
         """Put in the numbers of labels, and note which there are not."""
@@ -345,7 +304,7 @@ class _Reader:
 
     def float(self, name: str, inner: Sequence[Node]) -> None:
         self.flush()
-        self.floats.append(_Float(name))
+        self.floats.append(Float(name))
         self.walk(inner)
         self.flush()
         self.end_of_float(self.floats.pop())
@@ -353,7 +312,7 @@ class _Reader:
     def inner_float(self, inner: Sequence[Node]) -> None:
         """A part of a float; without a caption of its own it has the whole one's."""
         outer = self.floats[-1]
-        part = _Float(outer.name)
+        part = Float(outer.name)
         self.floats.append(part)
         self.walk(inner)
         self.flush()
@@ -368,7 +327,7 @@ class _Reader:
         texts = [each for each in given if each is not None]
         if not texts or not hasattr(texts[-1], "nodelist"):
             return
-        part = _Float("figure")
+        part = Float("figure")
         if len(texts) > 1:
             part.captions.append((self.inline.text(texts[-2:-1]), texts[-2].pos, ()))
         self.floats.append(part)
@@ -380,14 +339,14 @@ class _Reader:
         else:
             self.floats[-1].images += part.images
 
-    def end_of_float(self, found: _Float) -> None:
+    def end_of_float(self, found: Float) -> None:
         caption = plain(" ".join(text for text, _, _ in found.captions))
         for nodes, at in found.tables:
             self.tabulate(nodes, at, caption)
         for text, at, cited in found.captions:
             self.block("caption", plain(text), at, cited)
         for file, at in found.images:
-            path = self.find_picture(file)
+            path = find_picture(file, self.document.path.parent, self.folders, self.roots)
             self.document.figures.append(
                 Figure(file, path, digest_of_file(path) if path else None, caption, self.place(at))
             )
@@ -412,23 +371,12 @@ class _Reader:
         if self.floats:
             self.floats[-1].images.append((file.strip(), at))
         else:
-            self.end_of_float(_Float("", [(file.strip(), at)]))
-
-    def find_picture(self, name: str) -> Path | None:
-        """The file of a picture, in the folders that it may lie in."""
-        for folder in self.folders:
-            for ending in ("", *PICTURES):
-                path = (self.document.path.parent / folder / f"{name}{ending}").resolve()
-                if any(path.is_relative_to(root) for root in self.roots) and untrusted.is_file(
-                    path
-                ):
-                    return path
-        return None
+            self.end_of_float(Float("", [(file.strip(), at)]))
 
     def table(self, node: Node) -> None:
         self.flush()
         if node.environmentname.rstrip("*") in FLOATS:  # a table that is its own float
-            self.floats.append(_Float("table"))
+            self.floats.append(Float("table"))
             for each in node.nodelist:
                 if each is not None and each.isNodeType(kinds().macro):
                     if each.macroname == "caption":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from bonsai.audit.reading.expanding import group_at
 from bonsai.audit.reading.inline import (
@@ -19,6 +21,7 @@ from bonsai.audit.reading.inline import (
     source_of,
 )
 from bonsai.audit.reading.latex_tables import TABULARS
+from bonsai.base import untrusted
 
 SECTIONS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph",
             "subparagraph")  # fmt: skip
@@ -35,6 +38,16 @@ DISPLAYS = ("equation", "align", "gather", "multline", "eqnarray", "displaymath"
             "alignat", "flalign", "dmath")  # fmt: skip
 PICTURES = (".png", ".pdf", ".jpg", ".jpeg", ".eps", ".svg")
 COUNTED = {"figure": "figure", "table": "table", "algorithm": "algorithm", "longtable": "table"}
+
+
+@dataclass
+class Float:
+    """A figure or table that one stands in."""
+
+    name: str
+    images: list[tuple[str, int]] = field(default_factory=list)
+    captions: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    tables: list[tuple[Sequence[Node], int]] = field(default_factory=list)
 
 
 def labels_in(nodes: Sequence[Node]) -> list[str]:
@@ -69,9 +82,29 @@ def holds_blocks(nodes: Sequence[Node]) -> bool:
 
 
 def picture_folders(text: str) -> list[str]:
+    """The folders that a source says pictures lie in, its own first."""
     found = re.search(r"\\graphicspath\s*", text)
     told, _ = group_at(text, found.end()) if found else ("", 0)
     return ["", *re.findall(r"{([^{}]*)}", told)]
+
+
+def find_picture(
+    name: str, home: Path, folders: Sequence[str], roots: Sequence[Path]
+) -> Path | None:
+    """The file of a picture.
+
+    Args:
+        name: as the source has it.
+        home: the paper's folder.
+        folders: from there, those that it may lie in.
+        roots: those that it must lie in, whatever the source says.
+    """
+    for folder in folders:
+        for ending in ("", *PICTURES):
+            path = (home / folder / f"{name}{ending}").resolve()
+            if any(path.is_relative_to(root) for root in roots) and untrusted.is_file(path):
+                return path
+    return None
 
 
 def context() -> object:

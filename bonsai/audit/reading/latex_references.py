@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bonsai.audit.document import Reference
+from bonsai.audit.reading.expanding import MOST_BYTES, Expanded
 from bonsai.audit.reading.inline import Inline, Node, arguments, kinds, source_of
 from bonsai.audit.reading.wording import plain
-from bonsai.base import bibliography
+from bonsai.base import bibliography, untrusted
 
 YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
 STOP = re.compile(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+")
+NAMED = re.compile(r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]*\])?{([^}]*)}")
 MOST_ENTRIES = 3000
+
+
+def of_paper(expanded: Expanded, paper: Path, troubles: list[str]) -> list[Reference]:
+    """The entries of all files that a paper takes its bibliography from.
+
+    Args:
+        expanded: its source, which may hold such files.
+        paper: its file; others are read in its folder only.
+        troubles: are told what cannot be read.
+    """
+    files = {name: expanded.raw[number][2:] for number, name in expanded.names.items()}
+    wanted = [name.strip() for group in NAMED.findall(expanded.text) for name in group.split(",")]
+    found: list[Reference] = []
+    for each in wanted or [name for name in files if name.endswith(".bib")]:
+        name = each if each.endswith(".bib") else f"{each}.bib"
+        if name in files:
+            inside, line = files[name]
+            found += of_file(inside, "", line, troubles)
+            continue
+        folder = paper.parent.resolve()
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder) or not untrusted.is_file(file):
+            troubles.append(f"the bibliography {name} is not in the paper's folder")
+            continue
+        try:
+            inside = untrusted.read_text(file, MOST_BYTES)
+        except untrusted.Unreadable as error:
+            troubles.append(str(error))
+            continue
+        found += of_file(inside, file.relative_to(folder).as_posix(), 1, troubles)
+    return found
 
 
 def of_file(text: str, file: str, line: int, troubles: list[str]) -> list[Reference]:
