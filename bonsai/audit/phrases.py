@@ -94,6 +94,12 @@ OWNS = phrase(
     |,\s*which)"""
 )
 WITH = phrase(r"\b(?:with|for|under|using|by|in)\s+(?:the\s+|our\s+|a\s+)?$")
+IT_GOES_ON = phrase(
+    r"\s*(?:the|this|that|its)\s+(?:mean\s+)?(?:difference|gain|gap|change|loss\s+of)\b"
+)
+"""What goes on about the runs of the sentence before."""
+FRESH = phrase(r"(?P<fresh>\bfresh\s+seeds?\b)|\bseeds\s+that\s+(?:it|the\s+agent)\b")
+"""Which seeds a text speaks of."""
 IT_IS = phrase(r"(?:\s+\w+){0,2},?\s*(?:it|this)\s+\w+")
 FOR_OTHER = phrase(
     r"""\s*(?:%|percent|points)?\s*(?:for|by)\s+

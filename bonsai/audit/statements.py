@@ -19,8 +19,10 @@ from bonsai.audit.phrases import (
     FOLLOW,
     FOR_OTHER,
     FOR_RUN,
+    FRESH,
     FROM,
     INTERVAL,
+    IT_GOES_ON,
     IT_IS,
     LEVEL,
     OF_RUN,
@@ -116,6 +118,7 @@ def said(sentence: Sentence, facts: Facts) -> Iterator[Said]:
         role = _role(sentence, number, place)
         metrics, close = _metrics(sentence, number, facts)
         runs, named = _runs(sentence, number, place)
+        runs = of_seeds(runs, sentence.text, sentence.before.text if sentence.before else "")
         others = _others(sentence, number, runs, facts)
         if number in respectively:
             runs, named = respectively[number], True
@@ -223,6 +226,9 @@ def _distance(start: int, end: int, number: Number) -> int:
 def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ...], bool]:
     """The runs that a number is of, and whether the sentence itself says so."""
     text = sentence.text
+    if not sentence.runs and sentence.before is not None and IT_GOES_ON.match(text):
+        subject = subject_of(sentence.before)
+        return (_names(subject), True) if subject else ((), False)
     before = [mention for mention in sentence.runs if mention.end <= number.start]
     for mention in sentence.runs:  # `0.83 for A`, `0.83 (A)`
         between = text[number.end : mention.start]
@@ -283,6 +289,23 @@ def _owns(text: str, mention: Mention, number: Number) -> bool:
     return len(between) <= 34 and bool(OWNS.match(between))
 
 
+def of_seeds(runs: tuple[str, ...], text: str, before: str = "") -> tuple[str, ...]:
+    """Of runs of several kinds of seeds those that a text speaks of, where it says so.
+
+    Args:
+        runs: names of runs.
+        text: the sentence, or the caption.
+        before: what stands before it, and counts where the text itself says nothing.
+    """
+    for spoken in (text, before):
+        found = FRESH.search(spoken)
+        if found is not None:
+            fresh = tuple(name for name in runs if "(fresh" in name)
+            others = tuple(name for name in runs if "(fresh" not in name)
+            return (fresh if found.group("fresh") else others) or runs
+    return runs
+
+
 def _names(mention: Mention) -> tuple[str, ...]:
     return tuple(run.name for run in mention.runs)
 
@@ -291,7 +314,10 @@ def _others(
     sentence: Sentence, number: Number, runs: tuple[str, ...], facts: Facts
 ) -> tuple[str, ...]:
     """The runs that those of a number are compared with: others that the sentence names."""
-    named = [name for mention in sentence.runs for name in _names(mention) if name not in runs]
+    mentions = sentence.runs
+    if not mentions and sentence.before is not None and IT_GOES_ON.match(sentence.text):
+        mentions = sentence.before.runs
+    named = [name for mention in mentions for name in _names(mention) if name not in runs]
     baselines = [run.name for run in facts.runs.values() if run.is_baseline]
     return tuple(dict.fromkeys([*named, *baselines]))
 

@@ -15,6 +15,7 @@ from bonsai.audit.document import Block, Cell, Document
 from bonsai.audit.facts import Facts, Metric
 from bonsai.audit.findings import Finding, Kind, Status, Sure
 from bonsai.audit.numbers import Unit, numbers
+from bonsai.audit.statements import of_seeds
 from bonsai.audit.subjects import dataset_mentions, metric_mentions, run_mentions
 from bonsai.audit.tracing import (
     SECONDS,
@@ -84,6 +85,8 @@ def _table(block: Block, facts: Facts) -> Iterator[Finding]:
         if c >= stub
         for place in _places(r, c, cell, rows[r], columns[c], caption, facts)
     ]
+    for place in places:
+        place.runs = of_seeds(place.runs, block.caption)
     if not places:
         return
     unnamed = not any(place.runs for place in places)
@@ -105,9 +108,13 @@ def _stub(body: Sequence[Sequence[Cell]]) -> int:
     return 1
 
 
+NUMERIC = re.compile(r"^[\s(\[]*(?:p\s*)?[=<>≈~≤≥]?\s*[+\-−±]?\s*[\d.]*\d")
+
+
 def _is_numeric(text: str) -> bool:
-    rest = re.sub(r"[\d.,±+\-−%×xe^()\[\]\s]|points?|to", "", text)
-    return bool(re.search(r"\d", text)) and len(rest) <= 4
+    """Whether a cell is a number with what belongs to it, as a unit, and no name."""
+    letters = sum(letter.isalpha() for letter in text)
+    return bool(NUMERIC.match(text)) and letters <= 30 and len(text.split()) <= 8
 
 
 def _line(text: str, facts: Facts) -> Line:
@@ -160,6 +167,8 @@ def _places(
     runs = row.runs or column.runs
     if row.runs and column.runs:
         runs = tuple(name for name in row.runs if name in column.runs) or row.runs
+    if told := tuple(name for name in runs if name in caption.runs):
+        runs = told  # `run_1` of the idea that the caption names
     if not runs and caption.runs and len(set(caption.runs)) == 1:
         runs = caption.runs
     datasets = (*column.datasets, *row.datasets) or (
