@@ -96,6 +96,8 @@ def check_words(text: str, scene: Scene) -> list[Sentence]:
         fault = (
             _characters(sentence, MARKS | {"_"}) or _digits(sentence, scene) or _result(sentence)
         )
+        if not fault and sentence.endswith(":"):
+            fault = "what it announces is not there"
         found.append(Sentence(sentence, [] if fault else [Text(text=sentence)], fault))
     return found
 

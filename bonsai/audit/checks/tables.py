@@ -167,8 +167,8 @@ def _places(
     runs = row.runs or column.runs
     if row.runs and column.runs:
         runs = tuple(name for name in row.runs if name in column.runs) or row.runs
-    if told := tuple(name for name in runs if name in caption.runs):
-        runs = told  # `run_1` of the idea that the caption names
+    if named := tuple(name for name in runs if name in caption.runs):
+        runs = named  # `run_1` of the idea that the caption names
     if not runs and caption.runs and len(set(caption.runs)) == 1:
         runs = caption.runs
     datasets = (*column.datasets, *row.datasets) or (
