@@ -5,6 +5,6 @@ when it is given, so that help is quick.
 """
 
 from bonsai.cli.common import app  # isort: skip
-from bonsai.cli import templates, sweeps, searches, engines, ideas, reports, papers  # isort: skip  # noqa: F401
+from bonsai.cli import templates, sweeps, searches, engines, ideas, reports, papers, audits  # isort: skip  # noqa: F401
 
 __all__ = ["app"]
