@@ -36,6 +36,10 @@ KEPT = re.compile(
 )
 
 
+# Brackets that no command of LaTeX itself has, and that its argument stands behind.
+HALF_RULE = re.compile(r"(\\cmidrule\s*(?:\[[^\]]*\])?\s*)(\([^()\n]*\))")
+
+
 @dataclass
 class Macro:
     """A macro: how many arguments, the first one's default if it has one, and what it says."""
@@ -353,6 +357,7 @@ def _behind_if(text: str, position: int) -> int:
 
 def _flattened(text: str) -> str:
     """The text, with braces that are too deep, or close nothing, replaced by spaces."""
+    text = HALF_RULE.sub(lambda found: found[1] + " " * len(found[2]), text)
     depth, pieces, last = 0, [], 0
     for each in re.finditer(r"\\begin\s*\{|\\end\s*\{|\\.|[{}]", text, re.S):
         token = each.group()

@@ -88,6 +88,9 @@ CITING = (
 REFERRING = ("ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "subref")
 
 
+NAME = re.compile(r"(?<![A-Za-z\\])([A-Za-z])[_^](\d)(?!\d)")  # `R^2` and `F_1` are names
+
+
 class Inline:
     """Nodes as text.
 
@@ -136,7 +139,7 @@ class Inline:
         if node.isNodeType(kinds.group):
             return self.text(node.nodelist, math)
         if node.isNodeType(kinds.math):
-            return self.text(node.nodelist, True)
+            return NAME.sub(r"\1\2", self.text(node.nodelist, True))
         if node.isNodeType(kinds.specials):
             return _special(node.specials_chars)
         if node.isNodeType(kinds.environment):

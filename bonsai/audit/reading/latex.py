@@ -3,22 +3,20 @@ r"""Papers in LaTeX, read by pylatexenc's walker once macros and inputs are writ
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bonsai.audit.document import Block, Citation, Document, Figure, Kind
+from bonsai.audit.document import Block, Document, Figure
 from bonsai.audit.pixels import digest_of_file
 from bonsai.audit.reading.expanding import MOST_BYTES, Expanded, expand, group_at
 from bonsai.audit.reading.inline import (
-    Inline,
     Node,
     arguments,
     kinds,
     number_of,
-    reference,
     source_of,
 )
+from bonsai.audit.reading.latex_draft import Draft
 from bonsai.audit.reading.latex_nodes import (
     CODES,
     COUNTED,
@@ -31,14 +29,18 @@ from bonsai.audit.reading.latex_nodes import (
     WITHIN_FLOATS,
     Float,
     context,
+    counter_of,
     find_picture,
     holds_blocks,
     labels_in,
     picture_folders,
 )
-from bonsai.audit.reading.latex_references import of_bibitems, of_paper
+from bonsai.audit.reading.latex_references import (
+    of_bibitems,
+    of_paper,
+)
 from bonsai.audit.reading.latex_tables import TABULARS, read_table
-from bonsai.audit.reading.wording import REF, REF_END, plain
+from bonsai.audit.reading.wording import plain
 from bonsai.base import untrusted
 
 
@@ -64,34 +66,23 @@ def read_latex(path: Path, roots: Sequence[Path]) -> Document:
     return document
 
 
-class _Reader:
+class _Reader(Draft):
     def __init__(self, document: Document, expanded: Expanded, roots: Sequence[Path]) -> None:
-        self.document, self.expanded, self.roots = document, expanded, roots
-        self.inline = Inline(self.raw, self.cite, self.refer, self.footnote)
-        self.kind: Kind = "paragraph"
-        self.section = ""
-        self.pieces: list[str] = []
-        self.begun: int | None = None
-        self.cited: list[str] = []
-        self.footnotes: list[tuple[str, int]] = []
+        super().__init__(document, expanded)
+        self.roots = roots
         self.floats: list[Float] = []
-        self.counts: Counter[str] = Counter()
-        self.current = ""  # the number that a label takes
-        self.numbers: dict[str, str] = {}
-        self.referred: list[Citation] = []
-        self.offset = 0
+        self.folders = picture_folders(expanded.text)
         begin = expanded.text.find(r"\begin{document}")
-        self.preamble = expanded.text[: max(0, begin)]
         self.body_from = 0 if begin < 0 else begin + len(r"\begin{document}")
         end = expanded.text.find(r"\end{document}", self.body_from)
         self.body = expanded.text[self.body_from : len(expanded.text) if end < 0 else end]
-        self.folders = picture_folders(expanded.text)
 
     # The whole.
 
     def read(self) -> None:
         document = self.document
         document.bibliography += of_paper(self.expanded, document.path, document.troubles)
+        self.printed_bibliography()
         self.title()
         self.offset = self.body_from
         for nodes in self.parsed(self.body):
@@ -112,6 +103,19 @@ class _Reader:
             at = max(start + length, at + 1)
         return found
 
+    def printed_bibliography(self) -> None:
+        """Read `thebibliography`: the paper's own, else the one that BibTeX has left beside it."""
+        found = re.search(r"\\begin\{thebibliography\}.*?\\end\{thebibliography\}", self.body, re.S)
+        self.offset = self.body_from + (found.start() if found else 0)
+        text, place = (found.group() if found else ""), self.place
+        beside = self.document.path.with_suffix(".bbl")
+        if not found and not self.document.bibliography and untrusted.is_file(beside):
+            text = expand(beside, untrusted.read_text(beside, MOST_BYTES)).text
+            place = lambda at: beside.name  # noqa: E731
+        for node in (each for nodes in self.parsed(text) for each in nodes):
+            if node is not None and node.isNodeType(kinds().environment):
+                self.document.bibliography += of_bibitems(node.nodelist, self.inline, place)
+
     def title(self) -> None:
         found = re.search(r"\\(?:icml)?title\s*(?:\[[^\]]*\])?\s*(?={)", self.expanded.text)
         if found:
@@ -121,28 +125,6 @@ class _Reader:
             if text:
                 place = self.expanded.place(found.start())
                 self.document.blocks.append(Block("title", text, place))
-
-    def finish(self) -> None:
-        """Put in the numbers of labels, and note which there are not."""
-        self.flush()
-        pattern = re.compile(f"{REF}([^{REF_END}]*){REF_END}")
-
-        def numbered(text: str) -> str:
-            return pattern.sub(lambda found: self.numbers.get(found[1], "??"), text)
-
-        self.document.blocks = [
-            Block(
-                each.kind, numbered(each.text), each.place, numbered(each.section), each.rows,
-                each.header_rows, numbered(each.caption), each.cited,
-            )
-            for each in self.document.blocks
-        ]  # fmt: skip
-        self.document.figures = [
-            Figure(each.file, each.path, each.digest, numbered(each.caption), each.place)
-            for each in self.document.figures
-        ]
-        labels = self.document.labels
-        self.document.missing_labels = [each for each in self.referred if each.key not in labels]
 
     # What nodes are.
 
@@ -161,41 +143,6 @@ class _Reader:
                 self.words(self.inline.node(node), node.pos)
             else:
                 self.say(self.inline.node(node), node.pos)
-
-    def words(self, text: str, at: int) -> None:
-        """Words, in which an empty line ends a paragraph."""
-        for number, piece in enumerate(re.split(r"\n[ \t]*\n\s*", text)):
-            if number:
-                self.flush()
-            if piece.strip() or self.pieces:
-                blank = len(piece) - len(piece.lstrip())
-                self.say(piece, at + text.find(piece) + blank)
-
-    def say(self, text: str, at: int) -> None:
-        if self.begun is None and text.strip():
-            self.begun = at
-        self.pieces.append(text)
-
-    def flush(self) -> None:
-        """End the paragraph."""
-        text = plain("".join(self.pieces))
-        if text and self.begun is not None:
-            self.block(self.kind, text, self.begun, cited=tuple(self.cited))
-        self.pieces, self.begun, self.cited = [], None, []
-        notes, self.footnotes = self.footnotes, []
-        for note, at in notes:
-            self.block("paragraph", plain(note), at)
-
-    def block(
-        self, kind: Kind, text: str, at: int, cited: tuple[str, ...] = (), **more: object
-    ) -> None:
-        if text or kind == "table":
-            self.document.blocks.append(
-                Block(kind, text, self.place(at), self.section, cited=cited, **more)  # type: ignore[arg-type]
-            )
-
-    def place(self, at: int) -> str:
-        return self.expanded.place(self.offset + at)
 
     def macro(self, node: Node, rest: Sequence[Node]) -> None:
         name, given = node.macroname, arguments(node)
@@ -287,9 +234,7 @@ class _Reader:
             self.flush()
             self.block("listing", plain(self.inline.text(inner)), at)
         elif bare == "thebibliography":
-            self.flush()
-            found = of_bibitems(inner, self.inline, self.place)
-            self.document.bibliography += found
+            self.flush()  # it was read before the text that cites it
         else:
             self.walk(inner)
 
@@ -356,7 +301,7 @@ class _Reader:
         text = self.inline.text(given[-1:])
         cited, self.cited = tuple(self.cited), before
         name = self.floats[-1].name if self.floats else ""
-        if len(self.floats) == 1 and (counter := COUNTED.get(_counter_of(name))):
+        if len(self.floats) == 1 and (counter := COUNTED.get(counter_of(name))):
             self.counts[counter] += 1
             self.current = str(self.counts[counter])
         for label in labels_in(given[-1:]):
@@ -417,42 +362,3 @@ class _Reader:
             self.block("listing", text.strip("\n"), at)
             if caption := re.search(r"caption=\{([^}]*)\}", option):
                 self.block("caption", plain(caption[1]), at)
-
-    # What the text names.
-
-    def raw(self, number: int) -> str:
-        return self.expanded.raw[number][2] if 0 <= number < len(self.expanded.raw) else ""
-
-    def label(self, key: str) -> None:
-        self.document.labels.add(key.strip())
-        self.numbers.setdefault(key.strip(), self.current or "1")
-
-    def refer(self, command: str, key: str, at: int) -> str:
-        self.referred.append(Citation(key, f"\\{command}{{{key}}}", self.place(at)))
-        return reference(key)
-
-    def footnote(self, text: str, at: int) -> None:
-        self.footnotes.append((text, at))
-
-    def cite(self, command: str, keys: list[str], at: int) -> str:
-        by_key = {each.key: each for each in self.document.bibliography}
-        told = []
-        for key in keys:
-            entry = by_key.get(key)
-            names = [name.strip() for name in entry.authors.split(";")] if entry else []
-            who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
-            shown = f"{who}, {entry.year}" if entry and who else f"[{key}]"
-            if command.lower() in ("citet", "citealt", "textcite") and entry and who:
-                shown = f"{who} ({entry.year})"
-            told.append(shown)
-            self.document.citations.append(Citation(key, shown, self.place(at)))
-        self.cited += keys
-        if command == "nocite":
-            return ""
-        text = "; ".join(told)
-        as_words = command.lower() in ("citet", "citealt", "textcite", "citealp", "citeauthor")
-        return text if as_words or text.startswith("[") else f"({text})"
-
-
-def _counter_of(name: str) -> str:
-    return "table" if "table" in name else "figure" if "figure" in name else name

@@ -50,6 +50,11 @@ class Float:
     tables: list[tuple[Sequence[Node], int]] = field(default_factory=list)
 
 
+def counter_of(name: str) -> str:
+    """What counts a float of this name."""
+    return "table" if "table" in name else "figure" if "figure" in name else name
+
+
 def labels_in(nodes: Sequence[Node]) -> list[str]:
     """Labels that stand in what is given to a command, or in an equation."""
     found: list[str] = []

@@ -16,6 +16,8 @@ YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
 STOP = re.compile(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+")
 NAMED = re.compile(r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]*\])?{([^}]*)}")
 MOST_ENTRIES = 3000
+# Commands whose citation is a part of the sentence, without brackets around it.
+IN_WORDS = ("citet", "citealt", "textcite", "citealp", "citeauthor", "citeyear")
 
 
 def of_paper(expanded: Expanded, paper: Path, troubles: list[str]) -> list[Reference]:
@@ -117,3 +119,15 @@ def split_entry(texts: Sequence[str]) -> tuple[str, str]:
         rest = [each for each in sentences[1:] if not YEAR.fullmatch(each.strip(" ()."))]
         return authors.strip(), (rest[0] if rest else "").strip(" .")
     return "", whole
+
+
+def cited_as(command: str, key: str, entry: Reference | None) -> str:
+    """How a citation is printed: by authors and year; by its key where there is no entry."""
+    names = [name.strip() for name in entry.authors.split(";")] if entry else []
+    who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    if entry is None or not who:
+        return f"[{key}]"
+    if command.lower() in ("citeauthor", "citeyear", "citeyearpar"):
+        return who if command.lower() == "citeauthor" else entry.year
+    by_name = command.lower() in ("citet", "citealt", "textcite")
+    return f"{who} ({entry.year})" if by_name else f"{who}, {entry.year}"

@@ -26,7 +26,8 @@ def tidy(text: str) -> str:
     """A text with single spaces, one kind of minus and hyphen, no ligatures; `10⁻³` is `10^-3`."""
     text = text.translate(_SINGLE)
     text = _POWER.sub(lambda found: "^" + found.group().translate(_LOWERED), text)
-    return " ".join("".join(each if each >= " " else " " for each in text).split())
+    text = " ".join("".join(each if each >= " " else " " for each in text).split())
+    return re.sub(r"(?<=[×%]) (?=[,.;:)])", "", text)
 
 
 def plain(text: str) -> str:
