@@ -17,13 +17,16 @@ MOST_WIDTH = 96  # characters of a line; what is longer is cut
 SIGNS: dict[str, Literal["+", "-", " "]] = {"add": "+", "del": "-", "same": " "}
 
 
-def listing_of(before: Sequence[str], after: Sequence[str], run: str, file: str) -> Listing | None:
+def listing_of(
+    before: Sequence[str], after: Sequence[str], run: str, against: str, file: str
+) -> Listing | None:
     """What `after` has other than `before`; None where code is the same.
 
     Args:
         before: lines of the program that the idea started from.
         after: lines of the run's program.
         run: the run's name.
+        against: whose program `before` is, in words.
         file: where the program lies in the results folder.
     """
     found = compare(without_comments(before), without_comments(after), "")
@@ -35,9 +38,11 @@ def listing_of(before: Sequence[str], after: Sequence[str], run: str, file: str)
     rest = f" {words.counted(more, 'line')} more are in the file." if more else ""
     return Listing(
         caption=compose(
-            "What {run} changes in {experiment}, without comments and docstrings; added lines "
-            "begin with a plus, removed ones with a minus. The whole is in {file}.{rest}",
-            run=code(run), experiment=code("experiment.py"), file=code(file), rest=rest,
+            "What {run} changes in the {experiment} of {against}, without comments and docstrings; "
+            "added lines begin with a plus, removed ones with a minus. The whole is in "
+            "{file}.{rest}",
+            run=code(run), experiment=code("experiment.py"), against=against, file=code(file),
+            rest=rest,
         ),
         language="python",
         lines=["…" if line.kind == "gap" else _cut(line.text) for line in shown],

@@ -14,9 +14,12 @@ from bonsai.paper.document import (
     Spans,
     Table,
 )
-from bonsai.paper.matter import Matter, claim_of, outcome, prose_of, unfinished
+from bonsai.paper.matter import Matter, claim_of, others, outcome, prose_of, quoted_from, unfinished
+from bonsai.paper.method import method
 from bonsai.report import words
 from bonsai.templates import SELF_REPORTED
+
+MOST_TOLD = 3  # ideas whose outcome an abstract tells one by one
 
 
 def abstract(matter: Matter) -> Spans:
@@ -46,6 +49,11 @@ def abstract(matter: Matter) -> Spans:
             ("no_result", "without a result"),
         )
     ]  # fmt: skip
+    told = [
+        sentence
+        for subject in matter.subjects[:MOST_TOLD] for sentence in outcome(matter, subject)
+        if len(matter.subjects) <= MOST_TOLD
+    ]  # fmt: skip
     return joined(
         [
             compose(
@@ -57,6 +65,7 @@ def abstract(matter: Matter) -> Spans:
                 unseen=report.wording.unseen,
             ),
             compose("Of their first claims, {counts}.", counts=listed(counts)),
+            *told,
             *unfinished(matter),
         ],
         " ",
@@ -68,7 +77,7 @@ def blocks(matter: Matter) -> list[Block]:
     parts = (
         ("Question and claims", _question),
         ("Related work", _related),
-        ("Method", _method),
+        ("Method", method),
         ("Protocol", _protocol),
         ("Results", outcomes.results),
         ("Controls", outcomes.controls),
@@ -92,7 +101,8 @@ def _question(matter: Matter) -> Iterator[Block]:
                 "The question of {ideas}: which of them beat the baseline of their template? Each "
                 "claims at least that it improves the metric that its template is judged by.",
                 ideas=matter.values.number("sweep.ideas"),
-            )
+            ),
+            *others(matter),
         )
     sealed = f"were sealed in the ledger before {matter.report.wording.first}"
     for subject in matter.subjects:
@@ -101,7 +111,9 @@ def _question(matter: Matter) -> Iterator[Block]:
             yield Heading(level=2, text=words.clean(idea.name))
         if subject.given:
             whose = f"The {matter.report.wording.one} as it was given, before any result."
-            yield Quotation(paragraphs=subject.given, whose=whose + _left_out(subject.left_out[0]))
+            yield Quotation(
+                paragraphs=subject.given, whose=whose + quoted_from(subject.left_out[0])
+            )
         claims = [
             compose(
                 "It was claimed that {idea} {claim}.",
@@ -129,45 +141,6 @@ def _related(matter: Matter) -> Iterator[Block]:
     yield from prose_of(matter, "related work")
     if matter.literature:
         yield paragraph(*matter.literature)
-
-
-def _left_out(count: int) -> str:
-    if not count:
-        return ""
-    return (
-        " Sentences that state numbers or results by themselves are left out; the file holds them."
-    )
-
-
-def _method(matter: Matter) -> Iterator[Block]:
-    yield from prose_of(matter, "method")
-    for subject in matter.subjects:
-        idea = subject.idea
-        if matter.whole and (subject.explained or subject.change):
-            yield Heading(level=2, text=words.clean(idea.name))
-        if idea.given is not None:
-            yield paragraph(
-                compose(
-                    "The program was brought from {origin} and is judged as it is: its SHA-256 is "
-                    "{digest}.",
-                    origin=code(idea.given.origin),
-                    digest=code(idea.given.sha256),
-                )
-            )
-        if subject.change is not None:
-            yield subject.change
-        elif idea.runs and idea.search is None:
-            yield paragraph(
-                compose(
-                    "The program of {run} is that of the baseline, but for comments.",
-                    run=code(idea.best_run or idea.runs[-1].name),
-                )
-            )
-        if subject.explained:
-            whose = "The agent's own words from notes.txt, which nobody checked."
-            yield Quotation(
-                paragraphs=subject.explained, whose=whose + _left_out(subject.left_out[1])
-            )
 
 
 def _protocol(matter: Matter) -> Iterator[Block]:

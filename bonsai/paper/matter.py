@@ -22,7 +22,7 @@ class Subject:
         given: its own words, as they were given before any result; what is left out is counted.
         explained: what the agent wrote of it afterwards, likewise.
         left_out: of these, how many sentences were left out.
-        change: what its judged run changed.
+        changes: what its judged run changed, and what its controls have other than that.
         figures: pictures of it, in the paper's folder.
     """
 
@@ -31,7 +31,7 @@ class Subject:
     given: list[Spans] = field(default_factory=list)
     explained: list[Spans] = field(default_factory=list)
     left_out: tuple[int, int] = (0, 0)
-    change: Listing | None = None
+    changes: list[Listing] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -49,6 +49,7 @@ class Matter:
         steps: commands that make the results again, each with what it does.
         hashes: of files, by name.
         archive: the archive's name and its SHA-256.
+        others: whether there are more ideas than those.
         prose: paragraphs that a model wrote, by field.
         literature: what may be cited, by where it is named.
     """
@@ -62,6 +63,7 @@ class Matter:
     steps: list[str]
     hashes: list[tuple[str, str]]
     archive: tuple[str, str]
+    others: bool = False
     prose: Mapping[str, Sequence[Spans]] = field(default_factory=dict)
     literature: list[Spans] = field(default_factory=list)
 
@@ -71,6 +73,27 @@ def unfinished(matter: Matter) -> list[Spans]:
     if matter.report.finished:
         return []
     return [compose("The sweep was not finished when this was written: verdicts may still change.")]
+
+
+def others(matter: Matter) -> list[Spans]:
+    """Says so where not all ideas of a sweep are told."""
+    if not matter.others:
+        return []
+    return [
+        compose(
+            "Told here are {told} with the least doubt, whatever their verdict; all others are in "
+            "the ledger and the report.", told=matter.values.number("sweep.told"),
+        )
+    ]  # fmt: skip
+
+
+def quoted_from(left_out: int) -> str:
+    """Says of somebody's words that not all of them are there."""
+    if not left_out:
+        return ""
+    return (
+        " Sentences that state numbers or results by themselves are left out; the file holds them."
+    )
 
 
 def prose_of(matter: Matter, *fields: str) -> Iterator[Block]:

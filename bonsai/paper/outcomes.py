@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bonsai.evaluation import BASELINE_RUN
+from bonsai.paper import tables
 from bonsai.paper.composing import code, compose, joined, listed, paragraph
 from bonsai.paper.document import Block, Items, Listing, Spans, Table, Text
 from bonsai.paper.matter import (
@@ -17,96 +18,80 @@ from bonsai.paper.matter import (
     prose_of,
     unfinished,
 )
-from bonsai.report.shapes import Run
+from bonsai.report.shapes import Run, TemplateReport
 
-MOST_RUNS = 4  # columns of a table of metrics, beside the baseline
-MOST_METRICS = 12  # rows of it
-MOST_IDEAS = 40  # rows of a table of verdicts
+MOST_IDEAS = 40  # claims that are listed once more
 MOST_FAILURES = 12
 
 
 def results(matter: Matter) -> Iterator[Block]:
     """What the claims came to, with figures and metrics."""
     yield from prose_of(matter, "results")
-    shown = matter.subjects[:MOST_IDEAS]
-    rows = [row for subject in shown for row in _verdict_rows(matter, subject, first=matter.whole)]
-    what = "first claim of every idea" if matter.whole else "claims"
-    caption = compose(
-        "The {what}, on fresh seeds: verdict, difference with its {level} interval, how many "
-        "seeds, and the p-value after Holm's correction. The first claim of each is that it "
-        "improves the metric that its template is judged by.",
-        what=what, level=matter.values.number("test.interval"),
-    )  # fmt: skip
-    header = ["claim", "verdict", "difference", "interval", "seeds", "p (Holm)"]
-    yield Table(caption=caption, header=[compose(each) for each in header], rows=rows, wide=0)
-    if len(matter.subjects) > len(shown):
-        yield paragraph(compose("The other ideas are in the report's table."))
+    yield tables.verdicts(matter)
     for subject in matter.subjects:
         if matter.whole:
-            yield paragraph(*outcome(matter, subject))
+            yield paragraph(*outcome(matter, subject), *_said_of(matter, subject))
         else:
             for number in range(1, len(subject.idea.claims) + 1):
                 yield paragraph(*claim_told(matter, subject, number))
+            if said := _said_of(matter, subject):
+                yield paragraph(*said)
+    for template in matter.report.templates:
+        yield from _contest(matter, template)
     yield from matter.figures
     for subject in matter.subjects:
-        if (table := _metrics(matter, subject)) is not None and not matter.whole:
-            yield table
+        if (steps := tables.gains(matter, subject)) is not None:
+            yield steps
+        if not matter.whole:
+            yield from tables.metrics(matter, subject)
         yield from subject.figures
     yield from prose_of(matter, "discussion")
 
 
-def _verdict_rows(matter: Matter, subject: Subject, *, first: bool) -> Iterator[list[Spans]]:
-    values = matter.values
-    for number, claim in enumerate(subject.idea.claims[: 1 if first else None], 1):
-        begin = key_of(matter, subject, f"claim_{number}")
-        told: Spans = [code(subject.idea.name), Text(text=" "), *claim_of(matter, subject, number)]
-
-        def cell(name: str, begin: str = begin) -> Spans:
-            key = f"{begin}.{name}"
-            return [values.number(key)] if key in values else compose("–")
-
-        between = (
-            compose("{low} to {high}", low=cell("low"), high=cell("high"))
-            if f"{begin}.low" in values else compose("–")
-        )  # fmt: skip
-        yield [
-            told, [values.number(f"{begin}.verdict", strong=claim.verdict.word != "no result")],
-            cell("difference"), between, cell("seeds"), cell("p"),
+def _said_of(matter: Matter, subject: Subject) -> list[Spans]:
+    """What is said elsewhere of a program that was brought, beside what was measured."""
+    said, measured = (key_of(matter, subject, name) for name in ("said", "measured"))
+    if said not in matter.values:
+        return []
+    metric, idea = code(subject.template.primary.name), code(subject.idea.name)
+    if measured not in matter.values:
+        return [
+            compose(
+                "Elsewhere it is said that the {metric} of {idea} is {said}; nothing here measured "
+                "it on fresh seeds.", metric=metric, idea=idea, said=matter.values.number(said),
+            )
         ]  # fmt: skip
+    return [
+        compose(
+            "Elsewhere it is said that the {metric} of {idea} is {said}; the mean that was "
+            "measured on fresh seeds is {measured}.", metric=metric, idea=idea,
+            said=matter.values.number(said), measured=matter.values.number(measured),
+        )
+    ]  # fmt: skip
 
 
-def _metrics(matter: Matter, subject: Subject) -> Table | None:
-    """The metrics of the runs on fresh seeds, else on the agent's: a column each."""
-    template, idea, values = subject.template, subject.idea, matter.values
-    kind, runs = ("fresh", idea.fresh) if idea.fresh else ("agent", idea.runs)
-    base = template.fresh if idea.fresh else template.baseline
-    runs = runs[:MOST_RUNS]
-    if not runs or base is None:
-        return None
-    begin = values.of_template(template)
-    columns = [f"{begin}baseline.{kind}"]
-    columns += [key_of(matter, subject, f"{run.name}.{kind}") for run in runs]
-    metrics = [name for name in template.metrics if name in base.means][:MOST_METRICS]
-    rows = []
-    for metric in metrics:
-        keys = [f"{column}.{metric}" for column in columns]
-        cells = [compose("{it}", it=values.number(key) if key in values else "–") for key in keys]
-        rows.append([compose("{metric}", metric=code(metric)), *cells])
-    seeds = listed([[values.number(f"{column}.seeds")] for column in columns])
-    where = "on fresh seeds" if kind == "fresh" else "on the seeds that the agent worked with"
-    return Table(
-        caption=compose(
-            "Metrics of the baseline and of the runs of {idea} {where}: mean and standard error "
-            "over seeds ({seeds}, in the order of the columns).",
-            idea=code(idea.name), where=where, seeds=seeds,
-        ),
-        header=[
-            compose("metric"),
-            compose("baseline"),
-            *(compose("{run}", run=code(run.name)) for run in runs),
-        ],
-        rows=rows,
-    )  # fmt: skip
+def _contest(matter: Matter, template: TemplateReport) -> Iterator[Block]:
+    """Whether a search with a model found more than its control."""
+    found, begin = template.contest, f"{matter.values.of_template(template)}contest"
+    if found is None or not matter.whole:
+        return
+    told = [
+        compose(
+            "{model} is a search with a model and {control} its control without, at equal "
+            "computing. Whether the model's winner is ahead: {answer}.",
+            model=code(found.model), control=code(found.control), answer=found.answer,
+        )
+    ]  # fmt: skip
+    if f"{begin}.difference" in matter.values:
+        told.append(
+            compose(
+                "The difference of the two winners in {metric} is {difference} on {seeds}.",
+                metric=code(template.primary.name),
+                difference=matter.values.number(f"{begin}.difference"),
+                seeds=matter.values.number(f"{begin}.seeds"),
+            )
+        )
+    yield paragraph(*told)
 
 
 def controls(matter: Matter) -> Iterator[Block]:
@@ -173,10 +158,16 @@ def wrong(matter: Matter) -> Iterator[Block]:
             items.append(
                 compose(
                     "{idea} {claim}: {verdict}", idea=code(subject.idea.name),
-                    claim=claim_of(matter, subject, number), verdict=matter.values.number(key),
+                    claim=claim_of(matter, subject, number),
+                    verdict=matter.values.number(key, strong=True),
                 )
             )  # fmt: skip
         yield Items(items=items)
+    if ended := [subject.idea.name for subject in matter.subjects if subject.idea.ended_by_budget]:
+        names = listed([[code(name)] for name in ended[:MOST_IDEAS]])
+        yield paragraph(
+            compose("A budget ended these before they were done: {names}.", names=names)
+        )
     failures = [
         each for subject in matter.subjects for each in subject.idea.failures
     ]  # fmt: skip

@@ -44,7 +44,8 @@ def steps_of(chosen: Chosen) -> list[str]:
         program = f"{template.name}/{told.folder}/workspace/{told.best_run}/experiment.py"
         where = f"templates/{summary.template.folder.name}"
         data = f" --data {shlex.quote(settings.data)}" if settings.data else ""
-        lines.append(f"bonsai judge {shlex.quote(where)} {shlex.quote(program)}{data}")
+        lines.append(f"bonsai judge {shlex.quote(where)}{data} \\")
+        lines.append(f"  {shlex.quote(program)}")
     return lines
 
 

@@ -10,6 +10,7 @@ from bonsai.report import gather, summarise
 from bonsai.report.shapes import IdeaReport, Report, TemplateReport
 from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
 
+MOST_TOLD = 30  # ideas of a sweep; of more, those with the least doubt
 SOURCE = "paper"  # the folder of a paper's source, beside its PDF
 Tried = tuple[TemplateSummary, TemplateReport, IdeaSummary, IdeaReport]
 
@@ -58,7 +59,7 @@ def choose(results: Path, idea: str | None) -> Chosen:
         for tried, told in zip(summary.ideas, template.ideas, strict=True)
     ]
     if idea is None:
-        return Chosen(sweep, report, every, True, results)
+        return Chosen(sweep, report, _surest(every), True, results)
     called = [
         each
         for each in every
@@ -71,3 +72,9 @@ def choose(results: Path, idea: str | None) -> Chosen:
     there = listing([f"{template.name}/{told.folder}" for _, template, _, told in every[:20]])
     how_many = "no idea" if not called else "more than one idea"
     raise BonsaiError(f"{results} has {how_many} called {idea}; there are {there}")
+
+
+def _surest(every: list[Tried]) -> list[Tried]:
+    """Of many ideas those with the least doubt, whatever their verdict, in their own order."""
+    surest = sorted(range(len(every)), key=lambda number: every[number][3].main.doubt)
+    return [every[number] for number in sorted(surest[:MOST_TOLD])]

@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bonsai.base import listing
-from bonsai.evaluation import BASELINE_RUN
+from bonsai.evaluation import BASELINE_RUN, verdict
 from bonsai.models import dollars
 from bonsai.paper.document import Number, Shown
 from bonsai.report import words
-from bonsai.report.shapes import IdeaReport, Judged, MetricReport, Report, Run, TemplateReport
+from bonsai.report.shapes import (
+    IdeaReport,
+    Judged,
+    MetricReport,
+    Report,
+    Run,
+    SearchReport,
+    TemplateReport,
+)
 from bonsai.report.source import Source
 
 MOST_METRICS = 60  # of a run; of more, the first
@@ -32,7 +40,7 @@ class Values:
         """
         self.shown: dict[str, Shown] = {}
         self._several = len(report.templates) > 1
-        self._sweep(report)
+        self._sweep(report, len(told))
         for template in report.templates:
             self._template(template)
         for template, idea in told:
@@ -77,9 +85,15 @@ class Values:
         about = f"how many {things or thing + 's'}"
         self.add(key, words.counted(number, thing, things), number, about, sources)
 
-    def _sweep(self, report: Report) -> None:
+    def _bare(self, key: str, text: str) -> None:
+        """The same value once more without its unit, for tables that have it in a heading."""
+        whole = self.shown[key]
+        self.shown[f"{key}.bare"] = whole.model_copy(update={"text": words.clean(text)})
+
+    def _sweep(self, report: Report, told: int) -> None:
         wording, ledger = report.wording, [report.ledger]
         self.count("sweep.ideas", len(report.ideas), wording.one, wording.many, [report.settings])
+        self.count("sweep.told", told, wording.one, wording.many, [report.settings])
         self.count("sweep.runs", report.runs, "run", sources=ledger)
         judged = [
             claim for _, idea in report.ideas for claim in idea.claims if claim.verdict.comparison
@@ -96,8 +110,9 @@ class Values:
             looks = listing([str(number) for number in report.looks])
             self.add("sweep.looks", looks, None, "fresh seeds after which a claim is judged",
                      [report.settings])  # fmt: skip
-        self.add("test.level", "0.05", 0.05, "level of the tests, two-sided")
-        self.add("test.interval", "95 %", 95.0, "level of the intervals")
+        cover = 100 * (1 - verdict.LEVEL)
+        self.add("test.level", f"{verdict.LEVEL:g}", verdict.LEVEL, "level of the tests, two-sided")
+        self.add("test.interval", f"{cover:g} %", cover, "level of the intervals")
         self.add("sweep.tokens", f"{report.tokens:,} tokens", report.tokens,
                  "to and from the model", ledger)  # fmt: skip
         self.add("sweep.usd", dollars(report.usd), report.usd, "paid to the model's service",
@@ -115,6 +130,20 @@ class Values:
         for key, run in (("agent", template.baseline), ("fresh", template.fresh)):
             if run is not None:
                 self._run(f"{begin}baseline.{key}", template, run, "the baseline", key)
+        contest = template.contest
+        if contest is None or (found := contest.comparison) is None:
+            return
+        unit, what = words.points(template.primary.unit), "the two searches' winners"
+        self.add(
+            f"{begin}contest.difference",
+            f"{words.signed(found.mean, template.digits)} {unit}".strip(), found.mean,
+            f"difference in {template.primary.name} of {what}", [Source(file="ledger.jsonl")],
+        )  # fmt: skip
+        self.count(f"{begin}contest.seeds", len(contest.seeds), "fresh seed")
+        for name, end in (("low", found.low), ("high", found.high)):
+            if end is not None:
+                about = f"{'lower' if name == 'low' else 'upper'} end of that difference's interval"
+                self.add(f"{begin}contest.{name}", words.signed(end, template.digits), end, about)
 
     def _run(self, begin: str, template: TemplateReport, run: Run, called: str, kind: str) -> None:
         seeds = "fresh seed" if kind == "fresh" else "seed"
@@ -135,6 +164,7 @@ class Values:
                 f"{begin}.{metric}", f"{told} {known.unit}".strip(), mean,
                 about + "standard error", run.sources,
             )  # fmt: skip
+            self._bare(f"{begin}.{metric}", told)
 
     def _idea(self, template: TemplateReport, idea: IdeaReport) -> None:
         begin = self.of_idea(template, idea)
@@ -154,6 +184,15 @@ class Values:
         if idea.usd is not None:
             self.add(f"{begin}usd", dollars(idea.usd), idea.usd, "paid to the model's service",
                      idea.sources)  # fmt: skip
+        if idea.search is not None:
+            self._search(begin, template, idea.search)
+        if idea.given is not None:
+            for name, value in (("said", idea.given.claimed), ("measured", idea.given.measured)):
+                if value is not None:
+                    text = f"{words.number(value)} {template.primary.unit}".strip()
+                    about = f"{template.primary.name} of {idea.name}, "
+                    about += "as is said of it elsewhere" if name == "said" else "on fresh seeds"
+                    self.add(f"{begin}{name}", text, value, about, idea.given.sources)
         if idea.seeming is not None:
             gain = -idea.seeming if template.primary.better == "lower" else idea.seeming
             unit = words.points(template.primary.unit)
@@ -162,6 +201,27 @@ class Values:
                 f"difference of {idea.best_run} to the baseline in {template.primary.name}, on the "
                 "seeds that it was worked with and chosen on", idea.sources,
             )  # fmt: skip
+
+    def _search(self, begin: str, template: TemplateReport, search: SearchReport) -> None:
+        self.count(f"{begin}candidates", len(search.tree), "candidate")
+        for stage, number in search.runs.items():
+            self.count(f"{begin}{stage}_runs", number, "run of one seed", "runs of one seed")
+        self.add(f"{begin}search_time", words.duration(search.cpu_seconds), search.cpu_seconds,
+                 "computing time before the verdict")  # fmt: skip
+        self.add(
+            f"{begin}max_slowdown",
+            f"{words.number(search.max_slowdown)} times",
+            search.max_slowdown,
+            "most computing time of a candidate, in the template's",
+        )
+        unit = words.points(template.primary.unit)
+        for number, gain in enumerate(search.gains, 1):
+            about = f"difference in {template.primary.name} of the winner to "
+            text = f"{words.signed(gain.difference, template.digits)} {unit}".strip()
+            self.add(f"{begin}gain_{number}.difference", text, gain.difference,
+                     f"{about}{words.version(gain.against)}, in the {gain.stage}")  # fmt: skip
+            self.add(f"{begin}gain_{number}.seeds", str(gain.seeds), gain.seeds,
+                     f"how many seeds of the {gain.stage}")  # fmt: skip
 
     def _claim(self, key: str, idea: IdeaReport, claim: Judged) -> None:
         verdict, unit = claim.verdict, words.points(claim.unit)
@@ -181,6 +241,7 @@ class Values:
             found.mean, f"difference in {metric}, {what}, mean over fresh seeds", sources,
         )  # fmt: skip
         self.count(f"{key}.seeds", len(found.differences), "fresh seed", sources=sources)
+        self._bare(f"{key}.seeds", str(len(found.differences)))
         if found.low is not None and found.high is not None:
             for name, end in (("low", found.low), ("high", found.high)):
                 about = f"{'lower' if name == 'low' else 'upper'} end of that difference's interval"
@@ -190,6 +251,7 @@ class Values:
             told = f"p {p}" if p.startswith("<") else f"p = {p}"
             self.add(f"{key}.p", told, verdict.p,
                      "p-value of the side that decides, after Holm", sources)  # fmt: skip
+            self._bare(f"{key}.p", p)
         for name, values in (("value", claim.values), ("other", claim.others)):
             mean = sum(values) / len(values)
             whose = verdict.run if name == "value" else verdict.claim.against

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from bonsai.base import listing
+from bonsai.evaluation import BASELINE_RUN
 from bonsai.models import Budget, LiveModel, ServiceGone, asking
 from bonsai.paper import archive, content
 from bonsai.paper.changes import listing_of
@@ -35,7 +37,8 @@ from bonsai.report.story import MAX_NOTES, Reader
 PDF = "paper.pdf"
 MOST_QUOTED = 12  # paragraphs of somebody's words
 MOST_CITED = 30  # works that are named without a model
-MOST_CHANGES = 8  # listings in a paper on a whole sweep
+MOST_CHANGES = 8  # ideas with a listing in a paper on a whole sweep
+MOST_NAMED = 3  # templates in a title
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def ask(
     tasks = [summary.template.prompt.task_description for summary in chosen.sweep.templates[:4]]
     changes = [
         "\n".join(f"{mark} {line}" for mark, line in zip(listing.marks, listing.lines, strict=True))
-        for each in chosen.ideas[:MOST_CHANGES] if (listing := _change(chosen, each))
+        for each in chosen.ideas[:MOST_CHANGES] for listing in _changes(chosen, each, controls=True)
     ]  # fmt: skip
     story = "\n\n".join([*tasks, *ideas, *changes])
     chosen.source.mkdir(parents=True, exist_ok=True)
@@ -131,12 +134,15 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
         _subject(reader, chosen, scene, each, number) for number, each in enumerate(chosen.ideas)
     ]
     archived = {(template.name, idea.folder) for template, idea in told}
+    if chosen.whole:
+        archived = {(template.name, idea.folder) for template, idea in chosen.report.ideas}
     left_out = archive.write_archive(chosen.sweep, source / archive.NAME, archived)
     matter = Matter(
         report=chosen.report, values=values, subjects=subjects, whole=chosen.whole,
         figures=figures_of(chosen), machine=machine_of(reader, chosen),
         steps=steps_of(chosen), hashes=hashes_of(reader, chosen),
         archive=(f"{SOURCE}/{archive.NAME}", digest((source / archive.NAME).read_bytes())),
+        others=chosen.whole and len(told) < len(chosen.report.ideas),
         prose=prose,
         literature=_literature(references),
     )  # fmt: skip
@@ -199,7 +205,11 @@ def _literature(references: Mapping[str, Reference]) -> list[Spans]:
     for key, reference in list(references.items())[:MOST_CITED]:
         origins.setdefault(reference.origin, []).append([Cite(key=key)])
     return [
-        compose("Named in {origin}: {works}.", origin=origin, works=listed(works))
+        compose(
+            "Works that are named in {origin}, and with which nothing here was compared: {works}.",
+            origin=origin,
+            works=listed(works),
+        )
         for origin, works in origins.items()
     ]
 
@@ -207,7 +217,9 @@ def _literature(references: Mapping[str, Reference]) -> list[Spans]:
 def _title(chosen: Chosen, scene: Scene) -> str:
     """The question of a sweep, or the idea's title if it states no result."""
     if chosen.whole:
-        return words.clean(chosen.report.question)
+        names = [template.name for template in chosen.report.templates]
+        where = listing(names) if len(names) <= MOST_NAMED else "several templates"
+        return words.clean(f"Which {chosen.report.wording.many} beat the baseline of {where}?")
     told = chosen.ideas[0][3]
     title = " ".join(words.clean(told.title).split())
     checked = check_plan(title, scene)
@@ -220,33 +232,41 @@ def _subject(
 ) -> Subject:  # fmt: skip
     _, template, _, told = each
     folder = reader.results / template.name / told.folder
-    change = _change(chosen, each) if not chosen.whole or number < MOST_CHANGES else None
+    whole = chosen.whole
+    changes = _changes(chosen, each, controls=not whole) if number < MOST_CHANGES else []
     plots = [] if chosen.whole else plots_of(reader, folder / "workspace", chosen.source, told)
     given, not_given = _quote(told.experiment, check_plan, scene)
     path = folder / "workspace" / "notes.txt"
     notes = None if told.given or chosen.whole else reader.excerpt(path, MAX_NOTES)
     explained, not_explained = _quote(_running(notes.text) if notes else "", check_words, scene)
     return Subject(
-        template=template, idea=told, change=change, figures=plots,
+        template=template, idea=told, changes=changes, figures=plots,
         given=given if told.given is None else [], explained=explained,
         left_out=(not_given, not_explained),
     )  # fmt: skip
 
 
-def _change(chosen: Chosen, each: Tried) -> Listing | None:
-    """What the judged run of an idea changed; None where nothing did, or it cannot be read."""
+def _changes(chosen: Chosen, each: Tried, *, controls: bool) -> list[Listing]:
+    """What the judged run of an idea changed, and what its controls have other than that run."""
     summary, template, tried, told = each
     run = told.best_run or (told.runs[-1].name if told.runs else "")
     if not run:
-        return None
+        return []
     reader = Reader(chosen.sweep.results)
-    path = reader.results / template.name / told.folder / "workspace" / run / "experiment.py"
+    workspace = reader.results / template.name / told.folder / "workspace"
+    path = workspace / run / "experiment.py"
     if told.given is not None:
         path = reader.results / told.given.file
     before, after = reader.baseline_code(summary, tried), reader.code(path)
     if before is None or after is None:
-        return None
-    return listing_of(before, after, run, reader.name(path))
+        return []
+    found = [listing_of(before, after, run, "the baseline", reader.name(path))]
+    named = dict.fromkeys(claim.verdict.claim.against for claim in told.claims)
+    for control in [name for name in named if name not in (BASELINE_RUN, run)] * controls:
+        path = workspace / control / "experiment.py"
+        if (code := reader.code(path)) is not None:
+            found.append(listing_of(after, code, control, run, reader.name(path)))
+    return [listing for listing in found if listing is not None]
 
 
 def _quote(
@@ -257,8 +277,9 @@ def _quote(
     left_out = 0
     for part in re.split(r"\n\s*\n", words.clean(text))[:MOST_QUOTED]:
         found = check(part, scene)
-        left_out += sum(bool(each.fault) for each in found)
-        if spans := joined([each.spans for each in found if not each.fault], " "):
+        kept = [each for each in found if not each.fault and not each.text.endswith(":")]
+        left_out += len(found) - len(kept)
+        if spans := joined([each.spans for each in kept], " "):
             quoted.append(spans)
     return quoted, left_out
 
