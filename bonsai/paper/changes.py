@@ -7,7 +7,7 @@ import tokenize
 from collections.abc import Sequence
 from typing import Literal
 
-from bonsai.paper.composing import code, compose
+from bonsai.paper.composing import Part, code, compose
 from bonsai.paper.document import Listing
 from bonsai.report import words
 from bonsai.report.story import compare
@@ -18,7 +18,7 @@ SIGNS: dict[str, Literal["+", "-", " "]] = {"add": "+", "del": "-", "same": " "}
 
 
 def listing_of(
-    before: Sequence[str], after: Sequence[str], run: str, against: str, file: str
+    before: Sequence[str], after: Sequence[str], run: str, against: Part, file: str
 ) -> Listing | None:
     """What `after` has other than `before`; None where code is the same.
 
@@ -26,7 +26,7 @@ def listing_of(
         before: lines of the program that the idea started from.
         after: lines of the run's program.
         run: the run's name.
-        against: whose program `before` is, in words.
+        against: whose program `before` is.
         file: where the program lies in the results folder.
     """
     found = compare(without_comments(before), without_comments(after), "")

@@ -14,7 +14,16 @@ from bonsai.paper.document import (
     Spans,
     Table,
 )
-from bonsai.paper.matter import Matter, claim_of, others, outcome, prose_of, quoted_from, unfinished
+from bonsai.paper.matter import (
+    Matter,
+    claim_of,
+    key_of,
+    others,
+    outcome,
+    prose_of,
+    quoted_from,
+    unfinished,
+)
 from bonsai.paper.method import method
 from bonsai.report import words
 from bonsai.templates import SELF_REPORTED
@@ -122,12 +131,14 @@ def _question(matter: Matter) -> Iterator[Block]:
             )
             for number in range(1, len(idea.claims) + 1)
         ]
+        key = key_of(matter, subject, "sealed")
+        when: Part = compose(", at {when}", when=matter.values.number(key)) * (key in matter.values)
         if idea.seal:
             yield paragraph(
                 compose(
-                    "Its claims {sealed}, so none was chosen by its result. Their seal is the "
-                    "SHA-256 {seal}.",
-                    sealed=sealed, seal=code(idea.seal),
+                    "Its claims {sealed}{when}, so none was chosen by its result. Their seal is "
+                    "the SHA-256 {seal}.",
+                    sealed=sealed, when=when, seal=code(idea.seal),
                 )
             )  # fmt: skip
         else:

@@ -275,5 +275,5 @@ def reproduce(matter: Matter) -> Iterator[Block]:
         caption=compose("SHA-256 of what the results rest on."),
         header=[compose("file"), compose("SHA-256")],
         rows=[[[code(file)], [code(value)]] for file, value in matter.hashes],
-        wide=1,
+        wide=0,
     )

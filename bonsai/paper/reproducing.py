@@ -24,8 +24,9 @@ def machine_of(reader: Reader, chosen: Chosen) -> list[tuple[str, str]]:
             found += [
                 (f"SHA-256 of {key}", str(value)[:64]) for key, value in list(sums.items())[:4]
             ]
-        if template.baseline is not None and template.baseline.where:
-            found.append(("walls around a run", template.baseline.where))
+        walls = [run.where for run in (template.baseline, template.fresh) if run is not None]
+        if kept := [where for where in walls if where and where != "cached"]:
+            found.append(("walls around a run", kept[-1]))
     found.append(("Bonsai", chosen.report.bonsai))
     when = chosen.report.ended or chosen.report.written
     found.append(("measured until", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(when))))

@@ -17,7 +17,7 @@ from bonsai.models import Budget, LiveModel, ServiceGone, asking
 from bonsai.paper import archive, content
 from bonsai.paper.changes import listing_of
 from bonsai.paper.checking import check_identifiers
-from bonsai.paper.composing import compose, joined, listed
+from bonsai.paper.composing import code, compose, joined, listed
 from bonsai.paper.document import Block, Cite, Listing, Paper, Spans
 from bonsai.paper.latex import compile_latex, read_template, write_latex
 from bonsai.paper.matter import Matter, Subject
@@ -32,6 +32,7 @@ from bonsai.paper.subjects import SOURCE, Chosen, Tried, choose
 from bonsai.paper.typesetting import compile_pdf, write_source
 from bonsai.paper.values import Values
 from bonsai.report import words
+from bonsai.report.source import Source
 from bonsai.report.story import MAX_NOTES, Reader
 
 PDF = "paper.pdf"
@@ -62,6 +63,13 @@ def scenery(chosen: Chosen) -> tuple[Values, Scene, dict[str, Reference]]:
     """
     told = [(template, idea) for _, template, _, idea in chosen.ideas]
     values = Values(chosen.report, told)
+    for _, template, tried, idea in chosen.ideas:
+        sealed = next((each for each in tried.entries if each.step == "claims" and each.ok), None)
+        if sealed is not None:
+            when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(sealed.time))
+            source = Source(file="ledger.jsonl", line=sealed.line)
+            key = f"{values.of_idea(template, idea)}sealed"
+            values.add(key, when, None, f"when the claims of {idea.name} were sealed", [source])
     references: dict[str, Reference] = {}
     for summary in chosen.sweep.templates:
         ideas = [idea.idea for each, _, idea, _ in chosen.ideas if each is summary]
@@ -264,8 +272,8 @@ def _changes(chosen: Chosen, each: Tried, *, controls: bool) -> list[Listing]:
     named = dict.fromkeys(claim.verdict.claim.against for claim in told.claims)
     for control in [name for name in named if name not in (BASELINE_RUN, run)] * controls:
         path = workspace / control / "experiment.py"
-        if (code := reader.code(path)) is not None:
-            found.append(listing_of(after, code, control, run, reader.name(path)))
+        if (program := reader.code(path)) is not None:
+            found.append(listing_of(after, program, control, code(run), reader.name(path)))
     return [listing for listing in found if listing is not None]
 
 
