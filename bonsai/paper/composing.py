@@ -39,6 +39,11 @@ def paragraph(*sentences: Spans) -> Paragraph:
     return Paragraph(spans=joined(sentences, " "))
 
 
+def plainly(spans: Spans) -> str:
+    """Spans of texts alone, as a text."""
+    return "".join(span.text for span in spans if isinstance(span, Text))
+
+
 def joined(parts: Iterable[Spans], between: str) -> Spans:
     """Spans with a text between every two."""
     found: Spans = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bonsai.paper import outcomes
-from bonsai.paper.composing import Part, code, compose, joined, listed, paragraph, strong
+from bonsai.paper.composing import Part, code, compose, joined, listed, paragraph, plainly, strong
 from bonsai.paper.document import (
     Block,
     Heading,
@@ -18,6 +18,7 @@ from bonsai.paper.matter import (
     Matter,
     claim_of,
     key_of,
+    named,
     others,
     outcome,
     prose_of,
@@ -25,10 +26,10 @@ from bonsai.paper.matter import (
     unfinished,
 )
 from bonsai.paper.method import method
-from bonsai.report import words
 from bonsai.templates import SELF_REPORTED
 
 MOST_TOLD = 3  # ideas whose outcome an abstract tells one by one
+MOST_HEADED = 8  # ideas that have a section each; of more, claims stand in a table
 
 
 def abstract(matter: Matter) -> Spans:
@@ -63,16 +64,21 @@ def abstract(matter: Matter) -> Spans:
         for subject in matter.subjects[:MOST_TOLD] for sentence in outcome(matter, subject)
         if len(matter.subjects) <= MOST_TOLD
     ]  # fmt: skip
+    templates = listed([[code(each.name)] for each in report.templates])
+    tried = compose(
+        "We tried {ideas} on {templates}, in {runs} on the seeds {worked_with}, and judged what "
+        "came of them on fresh seeds {unseen}.",
+        ideas=values.number("sweep.ideas"), templates=templates, runs=values.number("sweep.runs"),
+        worked_with=report.wording.worked_with, unseen=report.wording.unseen,
+    )  # fmt: skip
+    if not report.runs:
+        ideas = values.number("sweep.ideas")
+        tried = compose(
+            "Of {ideas} on {templates} none came to a run.", ideas=ideas, templates=templates
+        )
     return joined(
         [
-            compose(
-                "We tried {ideas} on {templates}, in {runs} on the seeds {worked_with}, and "
-                "judged each on fresh seeds {unseen}.",
-                ideas=values.number("sweep.ideas"),
-                templates=listed([[code(each.name)] for each in report.templates]),
-                runs=values.number("sweep.runs"), worked_with=report.wording.worked_with,
-                unseen=report.wording.unseen,
-            ),
+            tried,
             compose("Of their first claims, {counts}.", counts=listed(counts)),
             *told,
             *unfinished(matter),
@@ -107,17 +113,20 @@ def _question(matter: Matter) -> Iterator[Block]:
     if matter.whole:
         yield paragraph(
             compose(
-                "The question of {ideas}: which of them beat the baseline of their template? Each "
-                "claims at least that it improves the metric that its template is judged by.",
+                "The question of {ideas}: what beats the baseline of its template? Each claims at "
+                "least that it improves the metric that its template is judged by.",
                 ideas=matter.values.number("sweep.ideas"),
             ),
             *others(matter),
         )
+    if len(matter.subjects) > MOST_HEADED:
+        yield from _claims_of_many(matter)
+        return
     sealed = f"were sealed in the ledger before {matter.report.wording.first}"
     for subject in matter.subjects:
         idea = subject.idea
         if matter.whole:
-            yield Heading(level=2, text=words.clean(idea.name))
+            yield Heading(level=2, text=plainly(named(matter, subject)))
         if subject.given:
             whose = f"The {matter.report.wording.one} as it was given, before any result."
             yield Quotation(
@@ -126,13 +135,15 @@ def _question(matter: Matter) -> Iterator[Block]:
         claims = [
             compose(
                 "It was claimed that {idea} {claim}.",
-                idea=code(idea.name),
+                idea=named(matter, subject),
                 claim=claim_of(matter, subject, number),
             )
             for number in range(1, len(idea.claims) + 1)
         ]
         key = key_of(matter, subject, "sealed")
-        when: Part = compose(", at {when}", when=matter.values.number(key)) * (key in matter.values)
+        when: Part = (
+            compose(", at {when}", when=matter.values.number(key)) if key in matter.values else ""
+        )
         if idea.seal:
             yield paragraph(
                 compose(
@@ -146,6 +157,30 @@ def _question(matter: Matter) -> Iterator[Block]:
                 compose("It came to no sealed claims, so the first claim of every idea stands.")
             )
         yield Items(items=claims)
+
+
+def _claims_of_many(matter: Matter) -> Iterator[Block]:
+    """What many ideas claim, a row each."""
+    rows = []
+    for subject in matter.subjects:
+        claims = [
+            claim_of(matter, subject, number) for number in range(1, len(subject.idea.claims) + 1)
+        ]
+        key = key_of(matter, subject, "sealed")
+        rows.append(
+            [
+                compose("{idea}", idea=named(matter, subject)), joined(claims, "; "),
+                compose("{it}", it=matter.values.number(key) if key in matter.values else "–"),
+            ]
+        )  # fmt: skip
+    yield Table(
+        caption=compose(
+            "What is claimed, and when it was sealed in the ledger, before {first}; the ledger has "
+            "the seals.", first=matter.report.wording.first,
+        ),
+        header=[compose(each) for each in (matter.report.wording.one, "claims", "sealed")],
+        rows=rows, wide=1,
+    )  # fmt: skip
 
 
 def _related(matter: Matter) -> Iterator[Block]:

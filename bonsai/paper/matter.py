@@ -23,6 +23,7 @@ class Subject:
         explained: what the agent wrote of it afterwards, likewise.
         left_out: of these, how many sentences were left out.
         changes: what its judged run changed, and what its controls have other than that.
+        unchanged: whether its program is that of the baseline; else it may not be known.
         figures: pictures of it, in the paper's folder.
     """
 
@@ -32,6 +33,7 @@ class Subject:
     explained: list[Spans] = field(default_factory=list)
     left_out: tuple[int, int] = (0, 0)
     changes: list[Listing] = field(default_factory=list)
+    unchanged: bool = False
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -108,6 +110,14 @@ def key_of(matter: Matter, subject: Subject, key: str) -> str:
     return matter.values.of_idea(subject.template, subject.idea) + key
 
 
+def named(matter: Matter, subject: Subject) -> Spans:
+    """An idea's name; with its template's where there are several."""
+    name = code(subject.idea.name)
+    if len(matter.report.templates) == 1:
+        return [name]
+    return compose("{idea} on {template}", idea=name, template=code(subject.template.name))
+
+
 def claim_of(matter: Matter, subject: Subject, number: int) -> Spans:
     """A claim in words: what it moves, by how much at least, against what."""
     claim = subject.idea.claims[number - 1].verdict.claim
@@ -132,8 +142,9 @@ def outcome(matter: Matter, subject: Subject) -> list[Spans]:
     idea, values = subject.idea, matter.values
     own = " (scores are self-reported)" if subject.template.self_reported else ""
     said = compose(
-        "The claim that it {claim} is {verdict}{own}.",
-        claim=claim_of(matter, subject, 1), own=own,
+        "The claim that {idea} {claim} {has} {verdict}{own}.",
+        idea=named(matter, subject), claim=claim_of(matter, subject, 1), own=own,
+        has="has" if idea.word == "no result" else "is",
         verdict=values.number(key_of(matter, subject, "claim_1.verdict"), strong=True),
     )  # fmt: skip
     if key_of(matter, subject, "claim_1.difference") not in values:
@@ -141,12 +152,18 @@ def outcome(matter: Matter, subject: Subject) -> list[Spans]:
     return [*compared(matter, subject, 1), said]
 
 
+def _baseline(matter: Matter, subject: Subject) -> Part:
+    if len(matter.report.templates) == 1:
+        return "the baseline"
+    return compose("the baseline on {template}", template=code(subject.template.name))
+
+
 def compared(matter: Matter, subject: Subject, number: int) -> list[Spans]:
     """What was measured for a claim, in a sentence with run and metric beside each figure."""
     values, claim = matter.values, subject.idea.claims[number - 1].verdict.claim
     begin = key_of(matter, subject, f"claim_{number}")
     other: Part = (
-        "the baseline" if claim.against == BASELINE_RUN
+        _baseline(matter, subject) if claim.against == BASELINE_RUN
         else compose("its control {run}", run=code(claim.against))
     )  # fmt: skip
     run = subject.idea.claims[number - 1].verdict.run or ""
@@ -157,7 +174,7 @@ def compared(matter: Matter, subject: Subject, number: int) -> list[Spans]:
         compose(
             "On {seeds}, {run} of {idea}{chosen} has a mean {metric} of {value}, and {other} has "
             "{compared}.",
-            seeds=values.number(f"{begin}.seeds"), run=code(run), idea=code(subject.idea.name),
+            seeds=values.number(f"{begin}.seeds"), run=code(run), idea=named(matter, subject),
             chosen=chosen, metric=code(claim.metric), value=values.number(f"{begin}.value"),
             other=other, compared=values.number(f"{begin}.other"),
         )
@@ -173,13 +190,17 @@ def compared(matter: Matter, subject: Subject, number: int) -> list[Spans]:
             )
         )  # fmt: skip
     else:
+        comparison = subject.idea.claims[number - 1].verdict.comparison
+        exact = comparison is not None and comparison.exact
         found.append(
             compose(
-                "The difference in {metric} is {difference}; nothing tells how far it may vary.",
+                "The difference in {metric} is {difference}; {sure}.",
                 metric=code(claim.metric),
                 difference=values.number(f"{begin}.difference"),
+                sure="it is exact, since no seed changes either figure" if exact
+                else "nothing tells how far it may vary",
             )
-        )
+        )  # fmt: skip
     return found
 
 
@@ -196,7 +217,8 @@ def claim_told(matter: Matter, subject: Subject, number: int) -> list[Spans]:
     """What a claim came to, with all its figures."""
     key = key_of(matter, subject, f"claim_{number}.verdict")
     said = compose(
-        "The claim that {idea} {claim} is {verdict}.", idea=code(subject.idea.name),
+        "The claim that {idea} {claim} {has} {verdict}.", idea=named(matter, subject),
+        has="has" if subject.idea.claims[number - 1].verdict.word == "no result" else "is",
         claim=claim_of(matter, subject, number), verdict=matter.values.number(key, strong=True),
     )  # fmt: skip
     if key_of(matter, subject, f"claim_{number}.difference") not in matter.values:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bonsai.evaluation import BASELINE_RUN
-from bonsai.paper.composing import code, compose, listed, paragraph
+from bonsai.paper.composing import code, compose, listed, paragraph, plainly
 from bonsai.paper.document import Block, Heading, Quotation, Spans
-from bonsai.paper.matter import Matter, Subject, key_of, prose_of, quoted_from
-from bonsai.report import words
+from bonsai.paper.matter import Matter, Subject, key_of, named, prose_of, quoted_from
 from bonsai.report.shapes import SearchReport
+
+MOST_TOLD = 8  # ideas that are told one by one; of more, those whose change is shown
 
 
 def method(matter: Matter) -> Iterator[Block]:
     """How the ideas were tried."""
     yield from prose_of(matter, "method")
     for subject in matter.subjects:
+        if len(matter.subjects) > MOST_TOLD and not (subject.changes or subject.idea.search):
+            continue
         made = list(_of_subject(matter, subject))
         if matter.whole and made:
-            yield Heading(level=2, text=words.clean(subject.idea.name))
+            yield Heading(level=2, text=plainly(named(matter, subject)))
         yield from made
 
 
@@ -38,7 +41,7 @@ def _of_subject(matter: Matter, subject: Subject) -> Iterator[Block]:
     elif idea.runs:
         yield paragraph(*_tried(matter, subject))
     yield from subject.changes
-    if not subject.changes and idea.runs and idea.search is None:
+    if subject.unchanged:
         run = code(idea.best_run or idea.runs[-1].name)
         yield paragraph(
             compose("The program of {run} is that of the baseline, but for comments.", run=run)
@@ -57,7 +60,7 @@ def _tried(matter: Matter, subject: Subject) -> list[Spans]:
     told = [
         compose(
             "{idea} came to {runs} on the seeds that the agent worked with.",
-            idea=code(idea.name), runs=values.number(key_of(matter, subject, "runs")),
+            idea=named(matter, subject), runs=values.number(key_of(matter, subject, "runs")),
         )
     ]  # fmt: skip
     if idea.best_run is not None:
@@ -100,7 +103,7 @@ def _searched(matter: Matter, subject: Subject, search: SearchReport) -> list[Sp
     told = [
         compose(
             "{idea} is a search for a better version of {template}: it looked at {candidates}{by}.",
-            idea=code(subject.idea.name), template=code(subject.template.name),
+            idea=named(matter, subject), template=code(subject.template.name),
             candidates=number("candidates"),
             by=compose(", made by {by}", by=by) if by else "",
         )

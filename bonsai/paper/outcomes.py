@@ -14,6 +14,7 @@ from bonsai.paper.matter import (
     claim_of,
     claim_told,
     key_of,
+    named,
     outcome,
     prose_of,
     unfinished,
@@ -21,6 +22,7 @@ from bonsai.paper.matter import (
 from bonsai.report.shapes import Run, TemplateReport
 
 MOST_IDEAS = 40  # claims that are listed once more
+MOST_TOLD = 8  # ideas whose outcome is told whatever it is; of more, the table has the undecided
 MOST_FAILURES = 12
 
 
@@ -29,6 +31,8 @@ def results(matter: Matter) -> Iterator[Block]:
     yield from prose_of(matter, "results")
     yield tables.verdicts(matter)
     for subject in matter.subjects:
+        if len(matter.subjects) > MOST_TOLD and subject.idea.word not in ("supported", "refuted"):
+            continue
         if matter.whole:
             yield paragraph(*outcome(matter, subject), *_said_of(matter, subject))
         else:
@@ -53,7 +57,7 @@ def _said_of(matter: Matter, subject: Subject) -> list[Spans]:
     said, measured = (key_of(matter, subject, name) for name in ("said", "measured"))
     if said not in matter.values:
         return []
-    metric, idea = code(subject.template.primary.name), code(subject.idea.name)
+    metric, idea = code(subject.template.primary.name), named(matter, subject)
     if measured not in matter.values:
         return [
             compose(
@@ -97,7 +101,7 @@ def _contest(matter: Matter, template: TemplateReport) -> Iterator[Block]:
 def controls(matter: Matter) -> Iterator[Block]:
     """What was checked, and claims against controls."""
     failed = [
-        compose("{idea}, {run}: {check}", idea=code(subject.idea.name), run=code(run),
+        compose("{idea}, {run}: {check}", idea=named(matter, subject), run=code(run),
                 check=check.name)
         for subject in matter.subjects for run, check in subject.idea.failed_checks
     ]  # fmt: skip
@@ -157,7 +161,7 @@ def wrong(matter: Matter) -> Iterator[Block]:
             key = key_of(matter, subject, f"claim_{number}.verdict")
             items.append(
                 compose(
-                    "{idea} {claim}: {verdict}", idea=code(subject.idea.name),
+                    "{idea} {claim}: {verdict}", idea=named(matter, subject),
                     claim=claim_of(matter, subject, number),
                     verdict=matter.values.number(key, strong=True),
                 )
@@ -213,7 +217,7 @@ def limits(matter: Matter) -> Iterator[Block]:
                     "On the seeds that it was worked with and chosen on, {run} of {idea} differs "
                     "from the baseline by {seeming} in {metric}; such a figure flatters, and "
                     "nothing rests on it.",
-                    run=code(subject.idea.best_run), idea=code(subject.idea.name),
+                    run=code(subject.idea.best_run), idea=named(matter, subject),
                     seeming=matter.values.number(key), metric=code(subject.template.primary.name),
                 )
             )  # fmt: skip

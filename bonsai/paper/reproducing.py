@@ -28,8 +28,9 @@ def machine_of(reader: Reader, chosen: Chosen) -> list[tuple[str, str]]:
         if kept := [where for where in walls if where and where != "cached"]:
             found.append(("walls around a run", kept[-1]))
     found.append(("Bonsai", chosen.report.bonsai))
-    when = chosen.report.ended or chosen.report.written
-    found.append(("measured until", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(when))))
+    if chosen.report.ended is not None:
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(chosen.report.ended))
+        found.append(("measured until", when))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bonsai.paper.composing import code, compose, listed
 from bonsai.paper.document import Spans, Table, Text
-from bonsai.paper.matter import Matter, Subject, claim_of, key_of
+from bonsai.paper.matter import Matter, Subject, claim_of, key_of, named
 from bonsai.report import words
 from bonsai.report.shapes import Run, TemplateReport
 
@@ -35,7 +35,7 @@ def _verdict_rows(matter: Matter, subject: Subject) -> Iterator[list[Spans]]:
     values = matter.values
     for number, claim in enumerate(subject.idea.claims, 1):
         begin = key_of(matter, subject, f"claim_{number}")
-        told: Spans = [code(subject.idea.name), Text(text=" "), *claim_of(matter, subject, number)]
+        told: Spans = [*named(matter, subject), Text(text=" "), *claim_of(matter, subject, number)]
 
         def cell(name: str, begin: str = begin) -> Spans:
             key = f"{begin}.{name}"
@@ -61,7 +61,7 @@ def metrics(matter: Matter, subject: Subject) -> Iterator[Table]:
 
 
 def _metrics(matter: Matter, subject: Subject, kind: str, runs: Sequence[Run], base: Run) -> Table:
-    template, idea, values = subject.template, subject.idea, matter.values
+    template, values = subject.template, matter.values
     columns = [f"{values.of_template(template)}baseline.{kind}"]
     columns += [key_of(matter, subject, f"{run.name}.{kind}") for run in runs]
     rows = []
@@ -84,7 +84,7 @@ def _metrics(matter: Matter, subject: Subject, kind: str, runs: Sequence[Run], b
         caption=compose(
             "Metrics of the baseline and of the runs of {idea} on {where}: mean and standard error "
             "over seeds ({seeds}).",
-            idea=code(idea.name), seeds=seeds,
+            idea=named(matter, subject), seeds=seeds,
             where="fresh seeds" if kind == "fresh" else worked_with,
         ),
         header=[
@@ -122,7 +122,7 @@ def gains(matter: Matter, subject: Subject) -> Table | None:
         caption=compose(
             "The difference in {metric} of the winner of {idea}, at each step on seeds of its own: "
             "what is chosen for its figures falls back.",
-            metric=code(subject.template.primary.name), idea=code(subject.idea.name),
+            metric=code(subject.template.primary.name), idea=named(matter, subject),
         ),
         header=[compose(each) for each in ("step", "against", "seeds", "difference")],
         rows=rows,

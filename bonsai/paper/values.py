@@ -26,6 +26,7 @@ from bonsai.report.source import Source
 
 MOST_METRICS = 60  # of a run; of more, the first
 MOST_SEEDS = 12  # that are named one by one
+MOST_DIGITS = 4  # after the point, of values that no seed changes
 
 
 class Values:
@@ -235,9 +236,11 @@ class Values:
         found = verdict.comparison
         if found is None:
             return
-        metric = verdict.claim.metric
+        metric, digits = verdict.claim.metric, claim.digits
+        if found.low is None or found.low == found.high:  # no width tells how many digits count
+            digits = words.digits_for(abs(found.mean)) + 2 if found.mean else MOST_DIGITS
         self.add(
-            f"{key}.difference", f"{words.signed(found.mean, claim.digits)} {unit}".strip(),
+            f"{key}.difference", f"{words.signed(found.mean, digits)} {unit}".strip(),
             found.mean, f"difference in {metric}, {what}, mean over fresh seeds", sources,
         )  # fmt: skip
         self.count(f"{key}.seeds", len(found.differences), "fresh seed", sources=sources)
@@ -245,7 +248,7 @@ class Values:
         if found.low is not None and found.high is not None:
             for name, end in (("low", found.low), ("high", found.high)):
                 about = f"{'lower' if name == 'low' else 'upper'} end of that difference's interval"
-                self.add(f"{key}.{name}", words.signed(end, claim.digits), end, about, sources)
+                self.add(f"{key}.{name}", words.signed(end, digits), end, about, sources)
         if verdict.p is not None:
             p = words.p_value(verdict.p)
             told = f"p {p}" if p.startswith("<") else f"p = {p}"
@@ -256,7 +259,7 @@ class Values:
             mean = sum(values) / len(values)
             whose = verdict.run if name == "value" else verdict.claim.against
             called = "the baseline" if whose == BASELINE_RUN else f"{whose}"
-            text = f"{words.fixed(mean, claim.digits)} {claim.unit}".strip()
+            text = f"{words.fixed(mean, digits)} {claim.unit}".strip()
             self.add(f"{key}.{name}", text, mean,
                      f"{metric} of {called}, mean over the same fresh seeds", sources)  # fmt: skip
 

@@ -100,8 +100,9 @@ def ask(
              for _, template, _, told in chosen.ideas[:MOST_CHANGES]]  # fmt: skip
     tasks = [summary.template.prompt.task_description for summary in chosen.sweep.templates[:4]]
     changes = [
-        "\n".join(f"{mark} {line}" for mark, line in zip(listing.marks, listing.lines, strict=True))
-        for each in chosen.ideas[:MOST_CHANGES] for listing in _changes(chosen, each, controls=True)
+        "\n".join(f"{mark} {line}" for mark, line in zip(code.marks, code.lines, strict=True))
+        for each in chosen.ideas[:MOST_CHANGES]
+        for code in _changes(chosen, each, controls=True)[0]
     ]  # fmt: skip
     story = "\n\n".join([*tasks, *ideas, *changes])
     chosen.source.mkdir(parents=True, exist_ok=True)
@@ -158,8 +159,8 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
     abstract, blocks = content.abstract(matter), content.blocks(matter)
     paper = Paper(
         title=_title(chosen, scene),
-        about=f"Written by Bonsai {chosen.report.bonsai} from the ledger of a sweep; "
-        "every number in it is a reference to a value that was measured."
+        about=f"Written by Bonsai {chosen.report.bonsai} from a ledger: every number in it is a "
+        "reference to a measured value."
         + (f" Prose by {written.by}." if written and prose else ""),
         date=(when.tm_year, when.tm_mon, when.tm_mday),
         abstract=abstract,
@@ -227,6 +228,10 @@ def _title(chosen: Chosen, scene: Scene) -> str:
     if chosen.whole:
         names = [template.name for template in chosen.report.templates]
         where = listing(names) if len(names) <= MOST_NAMED else "several templates"
+        if len(chosen.report.ideas) == 1:
+            return words.clean(
+                f"Does {chosen.report.ideas[0][1].name} beat the baseline of {where}?"
+            )
         return words.clean(f"Which {chosen.report.wording.many} beat the baseline of {where}?")
     told = chosen.ideas[0][3]
     title = " ".join(words.clean(told.title).split())
@@ -241,40 +246,46 @@ def _subject(
     _, template, _, told = each
     folder = reader.results / template.name / told.folder
     whole = chosen.whole
-    changes = _changes(chosen, each, controls=not whole) if number < MOST_CHANGES else []
+    changes, unchanged = (
+        _changes(chosen, each, controls=not whole) if number < MOST_CHANGES else ([], False)
+    )
     plots = [] if chosen.whole else plots_of(reader, folder / "workspace", chosen.source, told)
     given, not_given = _quote(told.experiment, check_plan, scene)
     path = folder / "workspace" / "notes.txt"
     notes = None if told.given or chosen.whole else reader.excerpt(path, MAX_NOTES)
     explained, not_explained = _quote(_running(notes.text) if notes else "", check_words, scene)
     return Subject(
-        template=template, idea=told, changes=changes, figures=plots,
+        template=template, idea=told, changes=changes, unchanged=unchanged, figures=plots,
         given=given if told.given is None else [], explained=explained,
         left_out=(not_given, not_explained),
     )  # fmt: skip
 
 
-def _changes(chosen: Chosen, each: Tried, *, controls: bool) -> list[Listing]:
-    """What the judged run of an idea changed, and what its controls have other than that run."""
+def _changes(chosen: Chosen, each: Tried, *, controls: bool) -> tuple[list[Listing], bool]:
+    """What the judged run of an idea changed, and what its controls have other than that run.
+
+    Returns:
+        The listings, and whether the run's program is surely that of the baseline.
+    """
     summary, template, tried, told = each
     run = told.best_run or (told.runs[-1].name if told.runs else "")
     if not run:
-        return []
+        return [], False
     reader = Reader(chosen.sweep.results)
     workspace = reader.results / template.name / told.folder / "workspace"
-    path = workspace / run / "experiment.py"
+    path = (workspace if told.search else workspace / run) / "experiment.py"
     if told.given is not None:
         path = reader.results / told.given.file
     before, after = reader.baseline_code(summary, tried), reader.code(path)
     if before is None or after is None:
-        return []
+        return [], False
     found = [listing_of(before, after, run, "the baseline", reader.name(path))]
     named = dict.fromkeys(claim.verdict.claim.against for claim in told.claims)
     for control in [name for name in named if name not in (BASELINE_RUN, run)] * controls:
         path = workspace / control / "experiment.py"
         if (program := reader.code(path)) is not None:
             found.append(listing_of(after, program, control, code(run), reader.name(path)))
-    return [listing for listing in found if listing is not None]
+    return [each for each in found if each is not None], found[0] is None
 
 
 def _quote(
