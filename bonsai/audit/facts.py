@@ -173,6 +173,8 @@ class Facts:
     seeds: dict[str, int] = field(default_factory=dict)
     text: str = ""
     troubles: list[str] = field(default_factory=list)
+    _by_run: dict[tuple[str, str], list[Measured]] = field(default_factory=dict, repr=False)
+    _counted: int = field(default=-1, repr=False)
 
     @property
     def baseline(self) -> Run | None:
@@ -182,7 +184,10 @@ class Facts:
 
     def of(self, run: str, metric: str) -> list[Measured]:
         """The current values of a metric of a run, one a data set."""
-        return [
-            each for each in self.measured
-            if each.run == run and each.metric == metric and not each.stale
-        ]  # fmt: skip
+        if self._counted != len(self.measured):  # it is asked for very often
+            self._by_run = {}
+            for each in self.measured:
+                if not each.stale:
+                    self._by_run.setdefault((each.run, each.metric), []).append(each)
+            self._counted = len(self.measured)
+        return self._by_run.get((run, metric), [])

@@ -14,6 +14,7 @@ from bonsai.audit.subjects import is_fraction
 SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0}
 BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 TIME_WORDS = ("time", "seconds", "latency", "duration")
+MOST_PAIRS = 2_000  # of runs whose differences are looked at
 SLACK = 1e-6  # of half a step: what binary fractions lose
 
 
@@ -178,7 +179,9 @@ def differences(
         datasets: names of data sets; empty: all.
         facts: what is on record.
     """
-    metrics, others = list(metrics), list(others)
+    metrics, ones, others = list(metrics), list(ones), list(others)
+    if len(ones) * len(others) > MOST_PAIRS:  # of many ideas each is compared with the baseline
+        others = [name for name in others if facts.runs[name].is_baseline] or others[:1]
     for metric in metrics:
         for one in ones:
             for other in others:
