@@ -17,6 +17,7 @@ from bonsai.paper.document import (
 from bonsai.paper.matter import (
     Matter,
     claim_of,
+    is_search,
     key_of,
     named,
     others,
@@ -71,6 +72,13 @@ def abstract(matter: Matter) -> Spans:
         ideas=values.number("sweep.ideas"), templates=templates, runs=values.number("sweep.runs"),
         worked_with=report.wording.worked_with, unseen=report.wording.unseen,
     )  # fmt: skip
+    if is_search(matter):
+        tried = compose(
+            "{ideas} looked for a better version of {templates}; the winner was judged on fresh "
+            "seeds {unseen}.",
+            ideas=listed([named(matter, subject) for subject in matter.subjects]),
+            templates=templates, unseen=report.wording.unseen,
+        )  # fmt: skip
     if not report.runs:
         ideas = values.number("sweep.ideas")
         tried = compose(
@@ -198,8 +206,9 @@ def _protocol(matter: Matter) -> Iterator[Block]:
         if "sweep.looks" in values else ""
     )  # fmt: skip
     chosen = (
-        "The run that a validation metric chose is judged" if wording.edited
-        else "Each program is judged just as it was brought,"
+        "Each program is judged just as it was brought," if not wording.edited
+        else "The winner of a search is judged" if is_search(matter)
+        else "The run that a validation metric chose is judged"
     )  # fmt: skip
     yield paragraph(
         compose(
@@ -217,7 +226,8 @@ def _protocol(matter: Matter) -> Iterator[Block]:
             "if neither is sure."
         ),
     )  # fmt: skip
-    for template in report.templates:
+    about = {subject.template.name for subject in matter.subjects}
+    for template in [each for each in report.templates if each.name in about]:
         begin = values.of_template(template)
         if template.self_reported:
             yield paragraph(

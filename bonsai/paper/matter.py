@@ -70,6 +70,11 @@ class Matter:
     literature: list[Spans] = field(default_factory=list)
 
 
+def is_search(matter: Matter) -> bool:
+    """Whether all that was tried are searches."""
+    return all(subject.idea.search is not None for subject in matter.subjects)
+
+
 def unfinished(matter: Matter) -> list[Spans]:
     """Says so where the sweep is not over."""
     if matter.report.finished:
@@ -167,9 +172,10 @@ def compared(matter: Matter, subject: Subject, number: int) -> list[Spans]:
         else compose("its control {run}", run=code(claim.against))
     )  # fmt: skip
     run = subject.idea.claims[number - 1].verdict.run or ""
-    chosen = (
-        ", chosen by a validation metric," if matter.report.wording.edited and number == 1 else ""
-    )
+    chosen = ""
+    if number == 1 and matter.report.wording.edited:
+        by = "the winner of the search" if subject.idea.search else "chosen by a validation metric"
+        chosen = f", {by},"
     found = [
         compose(
             "On {seeds}, {run} of {idea}{chosen} has a mean {metric} of {value}, and {other} has "

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.paper import tables
-from bonsai.paper.composing import code, compose, joined, listed, paragraph
+from bonsai.paper.composing import Part, code, compose, joined, listed, paragraph, strong
 from bonsai.paper.document import Block, Items, Listing, Spans, Table, Text
 from bonsai.paper.matter import (
     Matter,
     Subject,
     claim_of,
     claim_told,
+    is_search,
     key_of,
     named,
     outcome,
@@ -156,8 +157,8 @@ def wrong(matter: Matter) -> Iterator[Block]:
         yield paragraph(
             compose("These claims did not hold, or are not settled, and count as much as others:")
         )
-        items = []
-        for subject, number in open_ones[:MOST_IDEAS]:
+        items = list(_open_by_verdict(matter, open_ones))
+        for subject, number in open_ones if not items else ():
             key = key_of(matter, subject, f"claim_{number}.verdict")
             items.append(
                 compose(
@@ -196,6 +197,19 @@ def wrong(matter: Matter) -> Iterator[Block]:
         yield paragraph(compose("The others are in the ledger."))
 
 
+def _open_by_verdict(matter: Matter, claims: list[tuple[Subject, int]]) -> Iterator[Spans]:
+    """Many claims, by their verdict; nothing where they are few enough to be told one by one."""
+    if len(claims) <= MOST_FAILURES:
+        return
+    for word in ("refuted", "undecided", "no result"):
+        names = [
+            named(matter, subject) for subject, number in claims
+            if subject.idea.claims[number - 1].verdict.word == word
+        ]  # fmt: skip
+        if names:
+            yield compose("{word}: {names}", word=strong(word), names=listed(names[:MOST_IDEAS]))
+
+
 def limits(matter: Matter) -> Iterator[Block]:
     """What the measurements cannot tell."""
     yield from prose_of(matter, "limitations")
@@ -232,12 +246,15 @@ def cost(matter: Matter) -> Iterator[Block]:
     values, report = matter.values, matter.report
     begin = "sweep." if matter.whole else key_of(matter, matter.subjects[0], "")
     runs = values.number(f"{begin}runs")
+    what: Part = compose(
+        "{runs} on the seeds {worked_with}, and those on fresh seeds",
+        runs=runs, worked_with=report.wording.worked_with,
+    )  # fmt: skip
+    if is_search(matter):
+        what = "those of the search, and those on fresh seeds"
     told = [
-        compose(
-            "The experiments ({runs} on the seeds {worked_with}, and those on fresh seeds) took "
-            "{time}.", runs=runs, worked_with=report.wording.worked_with,
-            time=values.number(f"{begin}run_time"),
-        )
+        compose("The experiments ({what}) took {time}.", what=what,
+                time=values.number(f"{begin}run_time"))
     ]  # fmt: skip
     if f"{begin}usd" in values:
         told.append(
