@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bonsai.audit.reading.balancing import Balanced, balanced
 from bonsai.base import BonsaiError, untrusted
 
 MOST_BYTES = 3_000_000  # of a source
@@ -18,7 +19,6 @@ MOST_FILES = 60
 MOST_TEXT = 6_000_000  # characters, with all macros written out
 MOST_EXPANSIONS = 50_000
 MOST_DEPTH = 25  # of macros in macros, and files in files
-MOST_NESTED = 40  # groups and environments within each other
 
 RAW = ("verbatim", "verbatim*", "Verbatim", "lstlisting", "minted", "filecontents", "filecontents*",
        "comment", "alltt", "code", "pythoncode")  # fmt: skip
@@ -36,10 +36,6 @@ KEPT = re.compile(
 )
 
 
-# Brackets that no command of LaTeX itself has, and that its argument stands behind.
-HALF_RULE = re.compile(r"(\\cmidrule\s*(?:\[[^\]]*\])?\s*)(\([^()\n]*\))")
-
-
 @dataclass
 class Macro:
     """A macro: how many arguments, the first one's default if it has one, and what it says."""
@@ -55,6 +51,7 @@ class Expanded:
 
     Attributes:
         text: LaTeX; pieces that are not to be read as such are `\bonsairaw{N}`.
+        breaks: where it may be parted.
         raw: those pieces: the environment's name, its options, its text and its first line.
         names: of those pieces that are files, by their number.
         values: what stands for a key, of `\measuredvalue`.
@@ -62,6 +59,7 @@ class Expanded:
     """
 
     text: str = ""
+    breaks: Balanced = field(default_factory=lambda: Balanced("", []))
     raw: list[tuple[str, str, str, int]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
@@ -83,7 +81,8 @@ def expand(path: Path, source: str) -> Expanded:
     expander = _Expander(path)
     expander.read(source, _At("", 1, False), 0)
     found = expander.found
-    found.text = _flattened("".join(expander.pieces))
+    whole = balanced("".join(expander.pieces))
+    found.text, found.breaks = whole.text, whole
     return found
 
 
@@ -353,26 +352,3 @@ def _behind_if(text: str, position: int) -> int:
         if depth == 0 or (each[1] == "else" and depth == 1):
             return each.end()
     return len(text)
-
-
-def _flattened(text: str) -> str:
-    """The text, with braces that are too deep, or close nothing, replaced by spaces."""
-    text = HALF_RULE.sub(lambda found: found[1] + " " * len(found[2]), text)
-    depth, pieces, last = 0, [], 0
-    for each in re.finditer(r"\\begin\s*\{|\\end\s*\{|\\.|[{}]", text, re.S):
-        token = each.group()
-        if token == "{":
-            depth += 1
-            drop = depth > MOST_NESTED
-        elif token == "}":
-            drop = depth > MOST_NESTED or depth == 0
-            depth = max(0, depth - 1)
-        elif token[1:6] == "begin" or (token[1:4] == "end" and len(token) > 2):
-            depth += 1  # of its own name's braces
-            drop = False
-        else:
-            drop = False
-        if drop:
-            pieces.append(text[last : each.start()] + " ")
-            last = each.end()
-    return "".join([*pieces, text[last:]])

@@ -175,8 +175,8 @@ class Inline:
         if name == "footnotemark" or name in DROPPED:
             return ""
         if name in ("frac", "dfrac", "tfrac", "nicefrac", "sfrac"):
-            above, below = (self.text([each], True).strip() for each in given[-2:])
-            return f"{_bracketed(above)}/{_bracketed(below)}"
+            parts = [_bracketed(self.text([each], True).strip()) for each in given[-2:]]
+            return "/".join(parts)
         if name == "sqrt":
             return f"√{_bracketed(self.text(given[-1:], True).strip())}"
         if name in ("textsuperscript", "textsubscript"):

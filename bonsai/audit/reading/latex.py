@@ -43,6 +43,8 @@ from bonsai.audit.reading.latex_tables import TABULARS, read_table
 from bonsai.audit.reading.wording import plain
 from bonsai.base import untrusted
 
+MOST_AT_ONCE = 400_000  # characters: the parser's time grows with their square
+
 
 def read_latex(path: Path, roots: Sequence[Path]) -> Document:
     """A paper in LaTeX.
@@ -58,10 +60,7 @@ def read_latex(path: Path, roots: Sequence[Path]) -> Document:
     expanded = expand(path, source)
     document = Document(path, "latex", source=source, troubles=expanded.troubles)
     reader = _Reader(document, expanded, roots)
-    try:
-        reader.read()
-    except RecursionError:
-        document.troubles.append("it is nested too deeply, so a part of it was not read")
+    reader.read()
     reader.finish()
     return document
 
@@ -75,7 +74,8 @@ class _Reader(Draft):
         begin = expanded.text.find(r"\begin{document}")
         self.body_from = 0 if begin < 0 else begin + len(r"\begin{document}")
         end = expanded.text.find(r"\end{document}", self.body_from)
-        self.body = expanded.text[self.body_from : len(expanded.text) if end < 0 else end]
+        self.body_to = len(expanded.text) if end < 0 else end
+        self.body = expanded.text[self.body_from : self.body_to]
 
     # The whole.
 
@@ -84,9 +84,19 @@ class _Reader(Draft):
         document.bibliography += of_paper(self.expanded, document.path, document.troubles)
         self.printed_bibliography()
         self.title()
-        self.offset = self.body_from
-        for nodes in self.parsed(self.body):
-            self.walk(nodes)
+        for start, end in self.expanded.breaks.parts(self.body_from, self.body_to):
+            if end - start > MOST_AT_ONCE:
+                told = f"{self.place(start - self.offset)}: {end - start:,} characters in one piece"
+                self.document.troubles.append(f"{told} were not read")
+                continue
+            self.offset = start
+            try:
+                for nodes in self.parsed(self.expanded.text[start:end]):
+                    self.walk(nodes)
+            except RecursionError:
+                self.floats.clear()
+                told = f"from {self.place(0)}: nested too deeply, so a part of it was not read"
+                self.document.troubles.append(told)
         self.flush()
 
     def parsed(self, text: str) -> list[Sequence[Node]]:

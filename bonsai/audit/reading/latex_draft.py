@@ -18,7 +18,7 @@ class Draft:
     Attributes:
         kind: of the paragraphs that are being read.
         section: the heading that they stand below.
-        pieces: of the paragraph, and `begun` where it began.
+        pieces: of the paragraph; `begun` is where it began, in the whole.
         cited: keys that it cites.
         current: the number that a label takes.
         offset: where the text that is being read begins in the whole.
@@ -74,18 +74,18 @@ class Draft:
     def say(self, text: str, at: int) -> None:
         """Add words to the paragraph."""
         if self.begun is None and text.strip():
-            self.begun = at
+            self.begun = self.offset + at
         self.pieces.append(text)
 
     def flush(self) -> None:
         """End the paragraph."""
         text = plain("".join(self.pieces))
         if text and self.begun is not None:
-            self.block(self.kind, text, self.begun, cited=tuple(self.cited))
+            self.block(self.kind, text, self.begun - self.offset, cited=tuple(self.cited))
         self.pieces, self.begun, self.cited = [], None, []
         notes, self.footnotes = self.footnotes, []
         for note, at in notes:
-            self.block("paragraph", plain(note), at)
+            self.block("paragraph", plain(note), at - self.offset)
 
     def block(
         self, kind: Kind, text: str, at: int, cited: tuple[str, ...] = (), **more: object
@@ -116,7 +116,7 @@ class Draft:
 
     def footnote(self, text: str, at: int) -> None:
         """Keep a footnote until the paragraph is over."""
-        self.footnotes.append((text, at))
+        self.footnotes.append((text, self.offset + at))
 
     def cite(self, command: str, keys: list[str], at: int) -> str:
         """Note citations, and say how they are printed."""
