@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.paper import vocabulary
-from bonsai.paper.letters import NAME, fold, without
+from bonsai.paper.letters import AROUND, NAME, SPELT, fold, without
 from bonsai.paper.scene import Carried, Scene
 
 KEY = re.compile(r"\{([^{}\s]{1,200})\}|\[@([^\[\]\s]{1,200})\]")
@@ -20,6 +20,8 @@ VERDICT = "\N{BULLET}"  # stands for the key of a verdict; no sentence may hold 
 OTHER = {"higher": "lower", "lower": "higher", "better": "worse", "worse": "better"}
 BEGINS = " (\"'“‘"
 ENDS = re.compile(r"(?=$|[\s)\"'”’]|[.,;:!?](?:[\s)\"'”’]|$))")
+PLAIN = str.maketrans("–—‘’", "--''")
+TOGETHER = frozenset({"ahead", "notable"})  # what plain words may spell: `a head`
 NEAR = 4  # words after a value in which its run may be named: `for the baseline`
 
 
@@ -34,8 +36,8 @@ def blanked(sentence: str, scene: Scene) -> str:
 
 
 def fold_same(text: str) -> str:
-    """A text in plain letters, each letter one, so that places stay the same."""
-    return "".join(fold(letter)[0] for letter in text)
+    """A text in plain letters and dashes, each letter one, so that places stay the same."""
+    return "".join(fold(letter)[0] for letter in text).translate(PLAIN)
 
 
 def misused_key(sentence: str, scene: Scene) -> str:
@@ -141,6 +143,8 @@ def uncarried(sentence: str, scene: Scene) -> str:
     ):  # fmt: skip
         if found := pattern.search(bare):
             return why.format(repr(found.group()))
+    if spelt := _spelt(bare):
+        return f"{spelt!r} spells a word of results"
     keys = [key for key, _ in KEY.findall(sentence) if key]
     leaned = [claim for start, claim in scene.claims.items()
               if any(key.startswith(f"{start}.") for key in keys)]  # fmt: skip
@@ -157,6 +161,23 @@ def uncarried(sentence: str, scene: Scene) -> str:
                     "was claimed, and after it the verdict as a key"
                 )
     return ""
+
+
+def _spelt(bare: str) -> str:
+    """A word of results that is written in pieces: `out performs`, `be-tter`."""
+    pieces = [each.strip(AROUND) for each in re.split(r"[\s\-/']+", bare.lower())]
+    for number, piece in enumerate(pieces):
+        if not piece or _is_result(piece):
+            continue  # a whole word, which is looked at by itself
+        for end in range(number + 2, min(number + SPELT, len(pieces)) + 1):
+            word = "".join(pieces[number:end])
+            if word not in TOGETHER and _is_result(word):
+                return " ".join(pieces[number:end])
+    return ""
+
+
+def _is_result(word: str) -> bool:
+    return any(pattern.fullmatch(word) for pattern in vocabulary.RESULTS)
 
 
 def _clauses(bare: str) -> Iterator[tuple[int, int]]:
@@ -216,9 +237,7 @@ def work_without_run(sentence: str, scene: Scene) -> str:
 def result_word(text: str) -> str:
     """Why somebody's own words may not be quoted: they state a result."""
     bare = fold(text)
-    patterns = (vocabulary.NEVER, vocabulary.SAME, vocabulary.CERTAIN,
-                *(pattern for pattern, _ in vocabulary.SENSES))  # fmt: skip
-    for pattern in patterns:
+    for pattern in vocabulary.RESULTS:
         if found := pattern.search(bare):
             return f"{found.group()!r} states a result"
     return ""

@@ -101,7 +101,7 @@ def number_word(text: str) -> str:
     """Why a number may not stand that is written in words, in pieces or in Roman letters."""
     words = list(words_of(text))
     for number, word in enumerate(words):
-        small = word.lower()
+        small = re.sub(r"['’]", "", word.lower())
         if small == "per" and words[number + 1 : number + 2] == ["cent"]:
             small = "percent"
         if vocabulary.NUMBER_WORD.match(small):

@@ -26,6 +26,7 @@ FIELDS = (
 TRIES = 3  # of a field; after them a sentence that cannot stand is left out
 MOST_SENTENCES = 8  # of a field
 MOST_VALUES = 300  # that a model is told of
+AS_JSON = re.compile(r"\s*(?:`{3,}\w*\s*)?(?:\{\s*\"|\[\s*[\"{])")  # no key, and no citation
 PROMPT = Path(__file__).with_name("prompt.json")
 FILE = "prose.json"
 
@@ -139,7 +140,7 @@ def write(
 
 def plain(reply: str) -> str:
     """The text of a reply: without fences, headings and list marks, or out of its JSON."""
-    pieces = find_json(reply) if reply.lstrip()[:1] in "{[`" else []
+    pieces = find_json(reply) if AS_JSON.match(reply) else []
     for piece in pieces:
         value = piece.value
         if isinstance(value, Mapping):
@@ -166,7 +167,9 @@ def _keep(prose: Prose, name: str, sentences: Sequence[Sentence]) -> None:
 
 
 def _listing(scene: Scene) -> dict[str, str]:
-    shown = list(scene.values.items())[:MOST_VALUES]
+    begins = tuple(f"{name}." for name in scene.claims)
+    ordered = sorted(scene.values.items(), key=lambda each: not each[0].startswith(begins))
+    shown = ordered[:MOST_VALUES]  # what the claims came to is never what is cut off
     claims = [f"{name}.verdict" for name in scene.claims]
     differences = [f"{name}.difference" for name in scene.claims]
     example = next((key for key in differences if key in scene.values), "sweep.ideas")

@@ -103,6 +103,8 @@ SENSES = (
     (MORE, frozenset({"better", "higher"})), (LESS, frozenset({"worse", "lower"})),
 )  # fmt: skip
 """Words that say which way something went, and what a verdict must say for them to stand."""
+RESULTS = (NEVER, SAME, CERTAIN, *(pattern for pattern, _ in SENSES))
+"""All words of results."""
 NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|fails?\s+to|failed\s+to|cannot|hardly|nothing|none|lacks?)\b"
     r"|n['’]t\b",
