@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.paper import tables
 from bonsai.paper.composing import Part, code, compose, joined, listed, paragraph, strong
-from bonsai.paper.document import Block, Items, Listing, Spans, Table, Text
+from bonsai.paper.document import Block, Items, Listing, Quotation, Spans, Table, Text
 from bonsai.paper.matter import (
     Matter,
     Subject,
@@ -35,12 +35,11 @@ def results(matter: Matter) -> Iterator[Block]:
         if len(matter.subjects) > MOST_TOLD and subject.idea.word not in ("supported", "refuted"):
             continue
         if matter.whole:
-            yield paragraph(*outcome(matter, subject), *_said_of(matter, subject))
+            yield paragraph(*outcome(matter, subject))
         else:
             for number in range(1, len(subject.idea.claims) + 1):
                 yield paragraph(*claim_told(matter, subject, number))
-            if said := _said_of(matter, subject):
-                yield paragraph(*said)
+        yield from _said_of(matter, subject)
     for template in matter.report.templates:
         yield from _contest(matter, template)
     yield from matter.figures
@@ -53,26 +52,23 @@ def results(matter: Matter) -> Iterator[Block]:
     yield from prose_of(matter, "discussion")
 
 
-def _said_of(matter: Matter, subject: Subject) -> list[Spans]:
-    """What is said elsewhere of a program that was brought, beside what was measured."""
+def _said_of(matter: Matter, subject: Subject) -> Iterator[Block]:
+    """What is said elsewhere of a program that was brought, and what was measured."""
     said, measured = (key_of(matter, subject, name) for name in ("said", "measured"))
     if said not in matter.values:
-        return []
-    metric, idea = code(subject.template.primary.name), named(matter, subject)
-    if measured not in matter.values:
-        return [
-            compose(
-                "Elsewhere it is said that the {metric} of {idea} is {said}; nothing here measured "
-                "it on fresh seeds.", metric=metric, idea=idea, said=matter.values.number(said),
-            )
-        ]  # fmt: skip
-    return [
-        compose(
-            "Elsewhere it is said that the {metric} of {idea} is {said}; the mean that was "
-            "measured on fresh seeds is {measured}.", metric=metric, idea=idea,
-            said=matter.values.number(said), measured=matter.values.number(measured),
-        )
-    ]  # fmt: skip
+        return
+    metric = code(subject.template.primary.name)
+    yield Quotation(
+        paragraphs=[compose("{metric}: {said}", metric=metric, said=matter.values.number(said))],
+        whose=f"What is said of {subject.idea.name} elsewhere; nothing here rests on it.",
+    )
+    told = compose("It was not measured on fresh seeds.")
+    if measured in matter.values:
+        told = compose(
+            "The mean {metric} of {idea} that was measured on fresh seeds is {measured}.",
+            metric=metric, idea=named(matter, subject), measured=matter.values.number(measured),
+        )  # fmt: skip
+    yield paragraph(told)
 
 
 def _contest(matter: Matter, template: TemplateReport) -> Iterator[Block]:

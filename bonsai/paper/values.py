@@ -206,7 +206,7 @@ class Values:
     def _search(self, begin: str, template: TemplateReport, search: SearchReport) -> None:
         self.count(f"{begin}candidates", len(search.tree), "candidate")
         for stage, number in search.runs.items():
-            self.count(f"{begin}{stage}_runs", number, "run of one seed", "runs of one seed")
+            self.count(f"{begin}{stage}_runs", number, "single run")
         self.add(f"{begin}search_time", words.duration(search.cpu_seconds), search.cpu_seconds,
                  "computing time before the verdict")  # fmt: skip
         self.add(
