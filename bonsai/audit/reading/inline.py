@@ -155,7 +155,7 @@ class Inline:
         given = arguments(node)
         after = node.macro_post_space
         if name in SIGNS:
-            return SIGNS[name] + (after if name not in ("left", "right") else "")
+            return SIGNS[name] + ("" if name.isalpha() else after)  # as TeX swallows it
         if name in BOLD_OF:
             return f"{BOLD}{self.text(given[-1:], math)}{PLAIN}"
         if name in QUANTITIES:

@@ -60,7 +60,10 @@ def read_latex(path: Path, roots: Sequence[Path]) -> Document:
     expanded = expand(path, source)
     document = Document(path, "latex", source=source, troubles=expanded.troubles)
     reader = _Reader(document, expanded, roots)
-    reader.read()
+    try:
+        reader.read()
+    except RecursionError:  # in the title or the bibliography; parts of the text have their own
+        document.troubles.append("it is nested too deeply, so a part of it was not read")
     reader.finish()
     return document
 
@@ -95,6 +98,7 @@ class _Reader(Draft):
                     self.walk(nodes)
             except RecursionError:
                 self.floats.clear()
+                self.kind = "paragraph"
                 told = f"from {self.place(0)}: nested too deeply, so a part of it was not read"
                 self.document.troubles.append(told)
         self.flush()
@@ -122,7 +126,7 @@ class _Reader(Draft):
         if not found and not self.document.bibliography and untrusted.is_file(beside):
             text = expand(beside, untrusted.read_text(beside, MOST_BYTES)).text
             place = lambda at: beside.name  # noqa: E731
-        for node in (each for nodes in self.parsed(text) for each in nodes):
+        for node in (each for nodes in self.parsed(text[:MOST_AT_ONCE]) for each in nodes):
             if node is not None and node.isNodeType(kinds().environment):
                 self.document.bibliography += of_bibitems(node.nodelist, self.inline, place)
 
