@@ -147,7 +147,7 @@ class Mention:
 def _spans(name: str, text: str) -> Iterator[tuple[int, int]]:
     """Where a name stands as whole words, whatever joins its parts."""
     parts = plain(name).split()
-    if not parts or parts[0] not in plain(text):
+    if not parts or " ".join(parts) not in plain(text):
         return
     pattern = r"(?<![\w.])" + r"[\s_\-–‐/]+".join(map(re.escape, parts)) + r"(?:['’]s)?(?![\w])"
     for found in re.finditer(pattern, text, re.I):
@@ -165,25 +165,45 @@ def is_named(name: str, text: str) -> bool:
 
 def mentions(text: str, facts: Facts) -> list[Mention]:
     """The runs that a text names, in its order; of names that overlap, the longest."""
+    labels, others = _labels(tuple(facts.runs.values()))
+    there = set(re.findall(r"\w+", plain(text)))
+    own = {
+        label: runs
+        for word in there
+        for label, (words_of_it, runs) in labels.get(word, {}).items()
+        if words_of_it <= there
+    }
+    found: list[Mention] = []
+    for label in sorted(own, key=lambda each: (-len(each), each)):
+        for start, end in _spans(label, text):
+            if all(end <= each.start or start >= each.end for each in found):
+                found.append(Mention(own[label], start, end))
+    for each in re.finditer(OWN, text) if others else ():
+        if all(each.end() <= one.start or each.start() >= one.end for one in found):
+            found.append(Mention(others, each.start(), each.end()))
+    return sorted(found, key=lambda each: each.start)
+
+
+@functools.lru_cache(maxsize=8)  # they are looked for in every sentence, and there may be thousands
+def _labels(
+    runs: tuple[Run, ...],
+) -> tuple[dict[str, dict[str, tuple[frozenset[str], tuple[Run, ...]]]], tuple[Run, ...]]:
+    """What runs are called, by the last word of it; and those that `our method` means."""
     by_label: dict[str, list[Run]] = {}
-    for run in facts.runs.values():
+    for run in runs:
         own = (run.name, *run.labels, *(("baseline", "control group") if run.is_baseline else ()))
         for label in own:
             if plain(label):
                 by_label.setdefault(plain(label), []).append(run)
-    for part, runs in _parts(by_label).items():
-        by_label.setdefault(part, runs)
-    found: list[Mention] = []
-    for label in sorted(by_label, key=len, reverse=True):
-        for start, end in _spans(label, text):
-            if all(end <= each.start or start >= each.end for each in found):
-                found.append(Mention(tuple(dict.fromkeys(by_label[label])), start, end))
-    others = [run for run in facts.runs.values() if not run.is_baseline]
-    if others and len({run.idea or run.name.split(" (")[0] for run in others}) == 1:
-        for each in re.finditer(OWN, text):
-            if all(each.end() <= one.start or each.start() >= one.end for one in found):
-                found.append(Mention(tuple(others), each.start(), each.end()))
-    return sorted(found, key=lambda each: each.start)
+    for part, them in _parts(by_label).items():
+        by_label.setdefault(part, them)
+    by_word: dict[str, dict[str, tuple[frozenset[str], tuple[Run, ...]]]] = {}
+    for label, them in by_label.items():
+        if said := re.findall(r"\w+", label):
+            by_word.setdefault(said[-1], {})[label] = frozenset(said), tuple(dict.fromkeys(them))
+    others = tuple(run for run in runs if not run.is_baseline)
+    alone = len({run.idea or run.name.split(" (")[0] for run in others}) == 1
+    return by_word, others if alone else ()
 
 
 def _parts(by_label: dict[str, list[Run]]) -> dict[str, list[Run]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bonsai.audit.checks import CHECKS, Check
@@ -214,6 +214,7 @@ def test_a_verdict_in_a_table_is_the_one_in_the_ledger() -> None:
         assert accused(table, known) == kinds
 
 
+@settings(deadline=None)  # the first takes as long as scipy takes to load
 @given(
     st.lists(st.integers(-500, 500).map(lambda value: value / 100), min_size=2, max_size=9),
     st.lists(st.integers(-500, 500).map(lambda value: value / 100), min_size=2, max_size=9),
@@ -518,6 +519,7 @@ def test_sentences_do_not_end_in_numbers_and_abbreviations() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_check(text: str) -> None:
     cells = ((Cell(text), Cell("1 ± 2")), (Cell("Gated"), Cell(text)))

@@ -325,7 +325,14 @@ def _pairs(
     named: list[Mention], facts: Facts
 ) -> tuple[tuple[tuple[Run, ...], tuple[Run, ...]], ...]:
     """Which runs are compared with which: those named with each other, one alone with the rest."""
-    groups = list(dict.fromkeys(each.runs for each in named))
+    groups: list[tuple[Run, ...]] = []
+    for each in named:
+        for at, group in enumerate(groups):
+            if common := set(group) & set(each.runs):  # `run_1 of the idea`: two names, one run
+                groups[at] = tuple(run for run in group if run in common)
+                break
+        else:
+            groups.append(each.runs)
     baselines = tuple(run for run in facts.runs.values() if run.is_baseline)
     others = tuple(run for run in facts.runs.values() if not run.is_baseline)
     if not groups:

@@ -114,12 +114,16 @@ def differences(
     else, and runs on fresh seeds only with such.
     """
     wanted = set(datasets)
+    known: dict[tuple[str, str], list[Measured]] = {}
+    for each in facts.measured:
+        if not each.stale and (not wanted or each.dataset in wanted):
+            known.setdefault((each.run, each.metric), []).append(each)
     for one, other, metric in product(tuple(ones), tuple(others), tuple(metrics)):
         if one.name == other.name or _kind(one) != _kind(other):
             continue
-        for first in facts.of(one.name, metric.name):
-            for second in facts.of(other.name, metric.name):
-                if first.dataset == second.dataset and (not wanted or first.dataset in wanted):
+        for first in known.get((one.name, metric.name), ()):
+            for second in known.get((other.name, metric.name), ()):
+                if first.dataset == second.dataset:
                     yield difference(first, second)
 
 
