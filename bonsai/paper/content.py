@@ -36,7 +36,7 @@ MOST_HEADED = 8  # ideas that have a section each; of more, claims stand in a ta
 def abstract(matter: Matter) -> Spans:
     """The abstract: what was asked, what came out, how sure it is."""
     if "abstract" in matter.prose:
-        return joined(matter.prose["abstract"], " ")
+        return joined([*matter.prose["abstract"], *_untold(matter), *unfinished(matter)], " ")
     report, values = matter.report, matter.values
     if not matter.whole:
         subject = matter.subjects[0]
@@ -93,6 +93,16 @@ def abstract(matter: Matter) -> Spans:
         ],
         " ",
     )  # fmt: skip
+
+
+def _untold(matter: Matter) -> Iterator[Spans]:
+    """Verdicts that a model's abstract leaves out, whatever they are."""
+    told = {span.key for each in matter.prose["abstract"] for span in each if span.kind == "number"}
+    if matter.whole:
+        return
+    for subject in matter.subjects:
+        if key_of(matter, subject, "claim_1.verdict") not in told:
+            yield outcome(matter, subject)[-1]
 
 
 def blocks(matter: Matter) -> list[Block]:

@@ -14,6 +14,7 @@ from bonsai.report.shapes import IdeaReport
 from bonsai.report.story import MAX_PLOT_BYTES, Reader, png_size
 
 MOST_PLOTS = 4  # of an idea
+MOST_TOLD = 20  # ideas in the words for a picture
 
 
 def plots_of(reader: Reader, workspace: Path, source: Path, told: IdeaReport) -> list[Figure]:
@@ -48,7 +49,7 @@ def figures_of(chosen: Chosen) -> list[Figure]:
     plotting.style()
     found: list[Figure] = []
     about = {template.name for _, template, _, _ in chosen.ideas}
-    for summary in chosen.sweep.templates:
+    for summary, told in zip(chosen.sweep.templates, chosen.report.templates, strict=True):
         name = summary.template.name
         if name not in about or not any(idea.comparison for idea in summary.ideas):
             continue
@@ -57,7 +58,7 @@ def figures_of(chosen: Chosen) -> list[Figure]:
         shutil.copyfile(drawn, chosen.source / file)
         compared = [idea for idea in summary.ideas if idea.comparison]
         sentences = [
-            f"{idea.idea.called} {idea.comparison.mean:+.2f} ({idea.word})"
+            f"{idea.idea.called} {words.signed(idea.comparison.mean, told.digits)} ({idea.word})"
             for idea in compared if idea.comparison
         ]  # fmt: skip
         caption = compose(
@@ -67,7 +68,9 @@ def figures_of(chosen: Chosen) -> list[Figure]:
         )  # fmt: skip
         alternative = (
             f"One row for each idea on {name}: its mean difference to the baseline in "
-            f"{summary.primary}, with an interval. " + "; ".join(sentences[:20]) + "."
+            f"{summary.primary}, with an interval. "
+            + "; ".join(sentences[:MOST_TOLD])
+            + ("; and others, which the table has." if len(sentences) > MOST_TOLD else ".")
         )
         found.append(Figure(file=file, caption=caption, alternative=words.clean(alternative)))
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bonsai.base import listing
+from bonsai.base import listing, write_atomically
 from bonsai.evaluation import BASELINE_RUN
 from bonsai.models import Budget, LiveModel, ServiceGone, asking
 from bonsai.paper import archive, content
@@ -129,11 +129,7 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
         BonsaiError: it does not become a PDF; the text says why. The source is there.
     """
     source = chosen.source
-    if source.exists():
-        for path in source.iterdir():
-            if path.suffix in (".png", ".typ", ".zip"):
-                path.unlink()
-    source.mkdir(parents=True, exist_ok=True)
+    _tidy(source)
     values, scene, references = scenery(chosen)
     written = load(source)
     prose, lost = written.checked(scene) if written else ({}, [])
@@ -173,6 +169,8 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
     )
     shown = {key: references[key].shown(checked) for key in paper.cited if key in references}
     write_source(paper, shown, source)
+    entries = "\n\n".join(references[key].bibtex for key in shown)
+    write_atomically(source / "references.bib", entries + "\n" * bool(entries))
     pdf = chosen.home / PDF
     if latex:
         template = chosen.ideas[0][0].template.folder
@@ -188,6 +186,17 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
             "has the report's own sentences"
         )
     return Written(pdf, notes)
+
+
+def _tidy(source: Path) -> None:
+    """Make the folder of a paper's source, without what an earlier paper left there."""
+    source.mkdir(parents=True, exist_ok=True)
+    of_latex = [source / "latex" / name for name in ("template.tex", "values.tex")]
+    for path in (*source.iterdir(), *of_latex):
+        if path.suffix in (".png", ".typ", ".zip", ".tex"):
+            path.unlink(missing_ok=True)
+    if (source / "latex").is_dir() and not any((source / "latex").iterdir()):
+        (source / "latex").rmdir()
 
 
 def _cited(abstract: Spans, blocks: Sequence[Block]) -> list[str]:
