@@ -86,6 +86,7 @@ def _names(metrics: tuple[Metric, ...]) -> list[tuple[str, tuple[Metric, ...], b
     return sorted(every, key=lambda each: (-len(each[0]), not each[2]))
 
 
+@lru_cache(maxsize=4096)
 def _words(name: str) -> list[str]:
     """A name's words in full, in small letters."""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name.rsplit("/", 1)[-1])
@@ -116,40 +117,43 @@ def _variants(metric: Metric) -> Iterator[str]:
 def run_mentions(text: str, facts: Facts) -> list[Mention]:
     """The runs that a text names, in its order: by their labels, else by the words of these."""
     found = mentions(text, facts)
-    own = {run.name: label_stems(run) for run in facts.runs.values() if not run.is_baseline}
-    if not any(own.values()):
-        return found
-    spoken = [
+    words = [
         (match, _stem(match.group()))
         for match in re.finditer(r"[A-Za-z]{4,}", text)
         if all(match.end() <= each.start or match.start() >= each.end for each in found)
     ]
+    by_stem = _by_stem(tuple(facts.runs.values())) if words else {}
     place = 0
-    while place < len(spoken):
-        match, stem = spoken[place]
-        near = [word for word in spoken[max(0, place - 2) : place + 3] if abs(
-            word[0].start() - match.start()) <= 30]  # fmt: skip
-        around = {each for _, each in near}
-        fitting = [
-            (len(stems), name)
-            for name, labels in own.items()
-            for stems in labels
-            if stem in stems and stems <= around
+    while place < len(words):
+        match, stem = words[place]
+        near = [
+            word
+            for word in words[max(0, place - 2) : place + 3]
+            if abs(word[0].start() - match.start()) <= 30
         ]
-        best = max(fitting, default=(0, ""))[0]
-        runs = dict.fromkeys(name for size, name in fitting if size == best)
-        if best and len(runs) == 1:
-            inside = [word[0] for word in near if any(
-                word[1] in stems for stems in own[next(iter(runs))])]  # fmt: skip
-            found.append(
-                Mention(
-                    (facts.runs[next(iter(runs))],),
-                    min(each.start() for each in inside), max(each.end() for each in inside),
-                )
-            )  # fmt: skip
-            place = max(place, spoken.index(next(w for w in spoken if w[0] is inside[-1])))
+        around = {each for _, each in near}
+        fitting = [(stems, run) for stems, run in by_stem.get(stem, ()) if stems <= around]
+        most = max((len(stems) for stems, _ in fitting), default=0)
+        best = {run.name: (stems, run) for stems, run in fitting if len(stems) == most}
+        if len(best) == 1:
+            stems, run = next(iter(best.values()))
+            inside = [word for word in near if word[1] in stems]
+            start, end = inside[0][0].start(), inside[-1][0].end()
+            found.append(Mention((run,), start, end))
+            place = max(place, words.index(inside[-1]))
         place += 1
     return sorted(found, key=lambda each: each.start)
+
+
+@lru_cache(maxsize=8)  # it is asked for every sentence, and there may be thousands of runs
+def _by_stem(runs: tuple[Run, ...]) -> dict[str, list[tuple[frozenset[str], Run]]]:
+    """The labels of runs, as stems, by each of their stems."""
+    found: dict[str, list[tuple[frozenset[str], Run]]] = {}
+    for run in runs:
+        for stems in () if run.is_baseline else label_stems(run):
+            for stem in stems:
+                found.setdefault(stem, []).append((stems, run))
+    return found
 
 
 def label_stems(run: Run) -> list[frozenset[str]]:
