@@ -144,6 +144,8 @@ class _Template:
         number = run.replace("_", " ")
         names = [number, f"{run} of {told.name}", f"{run} of {told.folder}",
                  f"{told.name}, {run}", f"{told.name} {run}", f"control {run}"]  # fmt: skip
+        if self.several:
+            names += [f"{each} on {self.name}" for each in (told.name, f"{run} of {told.name}")]
         if called and called.lower() != "baseline":
             names.append(called)
         if is_best or told.best_run is None:

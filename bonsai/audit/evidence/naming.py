@@ -24,6 +24,7 @@ UNITS = {
     "time": "s", "runtime": "s", "duration": "s", "mb": "MB", "gb": "GB", "kb": "kB",
     "percent": "%", "pct": "%", "percentage": "%", "watts": "W", "joules": "J", "kwh": "kWh",
 }  # fmt: skip
+QUANTITY = {"latency", "time", "runtime", "duration", "delay"}  # which need no `time` behind them
 SHARES = {"accuracy", "acc", "accuracies", "f1", "precision", "recall", "rate", "iou", "miou",
           "dice", "auc", "auroc", "sensitivity", "specificity", "churn", "em", "exact"}  # fmt: skip
 MORE_HIGHER = {"miou", "chrf", "map", "ndcg", "mrr", "sparsity", "throughput", "speedup", "auprc",
@@ -52,11 +53,11 @@ def metric_of(name: str, values: Iterable[float] = (), better: Better | None = N
 
 
 def _way(name: str, words: list[str]) -> Better | None:
+    if {"step", "steps", "epochs"} & set(words) and {"99", "95", "90", "to"} & set(words):
+        return "lower"  # how long it takes to get there
     found = primary.way_of(name)
     if found is not None:
         return found
-    if {"step", "steps", "epochs"} & set(words) and {"acc", "loss", "99", "95"} & set(words):
-        return "lower"  # how long it takes to get there
     for word in reversed(words):
         if word in MORE_LOWER:
             return "lower"
@@ -79,7 +80,7 @@ def names_of(name: str) -> tuple[str, ...]:
              [SHORT.get(each, each) for each in words]]  # fmt: skip
     for each in list(forms):
         if len(each) > 1 and each[-1] in UNITS and each[-1] not in ("time", "runtime", "duration"):
-            is_time = UNITS[each[-1]] in ("s", "ms", "μs", "min", "h")
+            is_time = UNITS[each[-1]] in ("s", "ms", "μs", "min", "h") and each[-2] not in QUANTITY
             forms.append([*each[:-1], *(["time"] if is_time else [])])
         if each[0] in ("final", "best", "total", "average", "avg", "mean", "overall"):
             forms.append(each[1:] or each)
