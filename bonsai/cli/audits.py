@@ -62,7 +62,7 @@ def audit_paper(
     from rich.console import Console
 
     from bonsai import audit
-    from bonsai.models import WAIT_SECONDS, Budget, LiveModel, ServiceGone
+    from bonsai.models import WAIT_SECONDS, Budget, LiveModel, Refusal, ServiceGone
 
     subject = audit.find(paper, against)
     live = None
@@ -83,7 +83,7 @@ def audit_paper(
             review = _review(document, live, budget, wait)
         except ServiceGone as error:
             gone, trouble = error, str(error)
-        except BonsaiError as error:
+        except (BonsaiError, Refusal) as error:
             trouble = str(error)
     told = audit.Told(found, str(subject.paper), str(subject.results), review, model or "", trouble)
     if out is not None:
