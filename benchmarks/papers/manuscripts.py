@@ -278,8 +278,9 @@ class Draft:
         return self.mark(texts[0], {"spread": texts[1:]})
 
     def error_word(self) -> str:
-        """What stands behind ±."""
-        return self.mark("standard error", {"spread": ["standard deviation"]})
+        """What stands behind ±; of two seeds, one may be called the other (numpy's `ddof`)."""
+        wrong = ["standard deviation"] if self.study.seeds > 2 else []
+        return self.mark("standard error", {"spread": wrong})
 
     def cite(self, number: int, command: str = "citep") -> str:
         """A citation; wrong is a key that the bibliography does not have."""

@@ -143,7 +143,8 @@ def _sites(told: dict[str, Any], results: Path, idea: str | None) -> Iterator[Si
             place = (*where, number)
             if span["kind"] == "number":
                 yield from _of_value(told, span["key"], place, group, text)
-            elif "standard error" in span.get("text", ""):
+            elif "standard error" in span.get("text", "") and "2 seeds" not in text:
+                # Of two seeds, one may be called the other (numpy's `ddof`).
                 wrong = span["text"].replace("standard error", "standard deviation")
                 yield Site("spread", (place, _text(wrong)), "standard error", "standard deviation",
                            group, text.replace("standard error", "standard deviation"))  # fmt: skip
@@ -246,7 +247,10 @@ def _others(told: dict[str, Any], key: str) -> list[str]:
     return [
         each["text"]
         for name, each in values.items()
-        if name != key and alike(name) and each["value"] != values[key]["value"]
+        if name != key
+        and alike(name)
+        and each["value"] != values[key]["value"]
+        and each["text"].split(" ")[1:] == values[key]["text"].split(" ")[1:]  # the same unit
     ]
 
 

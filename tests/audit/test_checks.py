@@ -214,6 +214,28 @@ def test_a_verdict_in_a_table_is_the_one_in_the_ledger() -> None:
         assert accused(table, known) == kinds
 
 
+@pytest.mark.parametrize(
+    ("difference_", "interval", "right"),
+    [
+        ("+0.10 percentage points", "−0.30 to +0.50", True),
+        ("+0.1", "-0.3 to 0.5", True),
+        ("−0.10 percentage points", "−0.30 to +0.50", False),
+        ("+0.10", "+0.30 to +0.50", False),
+        ("+1.00", "−0.30 to +0.50", False),
+        ("—", "none", True),
+    ],
+)
+def test_the_numbers_beside_a_verdict_are_its_own(
+    difference_: str, interval: str, right: bool
+) -> None:
+    head = tuple(Cell(each) for each in ("claim", "verdict", "difference", "interval"))
+    told = ("gating raises test_accuracy", "undecided", difference_, interval)
+    row = tuple(Cell(each) for each in told)
+    table = paper(Block("table", "", "page 2", "Results", (head, row), 1))
+    known = facts(compared=[compared("undecided", 0.1, -0.3, 0.5)])
+    assert accused(table, known) == (set() if right else {"number"})
+
+
 @settings(deadline=None)  # the first takes as long as scipy takes to load
 @given(
     st.lists(st.integers(-500, 500).map(lambda value: value / 100), min_size=2, max_size=9),

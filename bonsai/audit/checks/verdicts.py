@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bonsai.audit.checks.comparing import told_verdict
-from bonsai.audit.document import Document
+from bonsai.audit.document import Block, Cell, Document
 from bonsai.audit.facts import Compared, Facts
 from bonsai.audit.findings import Finding
 from bonsai.audit.wording import claims, is_named, mentions, metrics, shortened
@@ -18,6 +18,12 @@ GENERAL = re.compile(
     r"|\bclaims\b|\bideas\b|\bif\b|\bnot\s+(?:a\s+)?(?:supported|refuted|undecided)\b"
     r"|\b(?:supported|refuted|undecided)\s+by\b(?!\s+the\s+verdict)",
     re.I,
+)
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+# Columns of a table of claims, by their heads, and what stands in them.
+COLUMNS: tuple[tuple[re.Pattern[str], Callable[[Compared], tuple[float | None, ...]]], ...] = (
+    (re.compile(r"^\W*(?:mean )?difference\b", re.I), lambda each: (each.mean,)),
+    (re.compile(r"^\W*(?:95\s*%\s*)?interval\b", re.I), lambda each: (each.low, each.high)),
 )
 CELL = re.compile(r"\W*(supported|refuted|undecided|no result)\W*", re.I)
 
@@ -32,6 +38,7 @@ def verdicts(document: Document, facts: Facts) -> Iterator[Finding]:
             if len(stated) == 1:
                 text = " | ".join(cell.text for cell in row)
                 yield from _stated(block.place, text, stated[0].lower(), facts)
+                yield from _numbers(block, row, text, facts)
     for block, sentence in claims(document):
         words = {each.lower() for each in WORD.findall(sentence)}
         if len(words) == 1 and not GENERAL.search(sentence):
@@ -48,6 +55,32 @@ def _stated(place: str, text: str, word: str, facts: Facts) -> Iterator[Finding]
         "verdict", "traced" if right else "contradicted", "sure" if len(meant) == 1 else "likely",
         place, shortened(text), told_verdict(shown), shown.source,
     )  # fmt: skip
+
+
+def _numbers(block: Block, row: tuple[Cell, ...], text: str, facts: Facts) -> Iterator[Finding]:
+    """The numbers beside a verdict, in columns that say what they are."""
+    meant = _meant(text, facts)
+    if len(meant) != 1:
+        return
+    [verdict] = meant
+    for at, cell in enumerate(row):
+        head = " ".join(each[at].text for each in block.rows[: block.header_rows] if at < len(each))
+        expected = next((values(verdict) for name, values in COLUMNS if name.search(head)), None)
+        stated = NUMBER.findall(cell.text.replace("−", "-"))
+        if expected is None or None in expected or len(stated) != len(expected):
+            continue
+        for number, value in zip(stated, expected, strict=True):
+            unit = 10.0 ** -len(number.partition(".")[2])
+            fits = any(
+                abs(float(number) - (value or 0.0) * scale) <= 0.501 * unit for scale in (1, 100)
+            )
+            if not fits:
+                yield Finding(
+                    "number", "contradicted", "sure", block.place,
+                    shortened(f"{cell.text} ({head}): {text}"), told_verdict(verdict),
+                    verdict.source,
+                )  # fmt: skip
+                break
 
 
 def _meant(text: str, facts: Facts) -> list[Compared]:
