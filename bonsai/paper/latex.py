@@ -12,46 +12,32 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bonsai import execution
 from bonsai.base import BonsaiError, untrusted, write_atomically
-from bonsai.paper.document import (
-    Block,
-    Figure,
-    Heading,
-    Items,
-    Listing,
-    Paper,
-    Paragraph,
-    Quotation,
-    Span,
-    Table,
-)  # fmt: skip
-from bonsai.paper.references import BLOCK, Reference
+from bonsai.paper.blocks import block, escape, said
+from bonsai.paper.document import Block, Heading, Paper, Paragraph
+from bonsai.paper.references import BLOCK, Reference, as_bibtex
+from bonsai.templates import new
 
-MOST_BYTES = 1_000_000  # of a template's paper
-TOOL_SECONDS = 60.0
+MOST_BYTES = 1_000_000  # of a template's paper, and of each file that it needs
+TOOL_SECONDS = 30.0  # The AI Scientist's own limit for each of the commands
 COMPILER = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape",
             "template.tex")  # fmt: skip
-SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%",
-    "&": r"\&", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\symbol{34}",
-    "−": r"\ensuremath{-}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
-    "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}", "µ": r"\ensuremath{\mu}",
-    "μ": r"\ensuremath{\mu}", "→": r"\ensuremath{\to}", "·": r"\ensuremath{\cdot}",
-    "…": r"\dots{}", "–": "--", "—": "---", "’": "'", "‘": "`", "“": "``", "”": "''",
-    "\N{NO-BREAK SPACE}": "~", "°": r"\ensuremath{^\circ}", "`": r"\textasciigrave{}",
-}  # fmt: skip
-# Which of our sections go into which of the template's, by its placeholder.
+STYLES = (".sty", ".cls", ".bst", ".clo", ".def", ".cfg")
+MOST_STYLES = 40  # files that a template's paper may need
+# Which of our sections go into which of the template's, by its placeholder. The first paragraph of
+# the protocol says how claims are judged, whatever the experiment is: that is background.
+JUDGING = "How claims are judged"
 PLACES = {
     "INTRO HERE": ("Question and claims",),
     "RELATED WORK HERE": ("Related work",),
-    "BACKGROUND HERE": ("Controls",),
+    "BACKGROUND HERE": (JUDGING,),
     "METHOD HERE": ("Method",),
     "EXPERIMENTAL SETUP HERE": ("Protocol",),
-    "RESULTS HERE": ("Results", "What went wrong"),
+    "RESULTS HERE": ("Results", "Controls", "What went wrong"),
     "CONCLUSIONS HERE": ("Limits", "Cost", "How to reproduce"),
 }
 DEFINITIONS = r"""% What \measured{key} stands for; an unknown key stops LaTeX.
@@ -61,48 +47,139 @@ DEFINITIONS = r"""% What \measured{key} stands for; an unknown key stops LaTeX.
 """
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a paper is written into.
+
+    Attributes:
+        text: a template's own `latex/template.tex`, with its placeholders.
+        styles: the files that it needs, by name.
+    """
+
+    text: str
+    styles: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_template(template: Path) -> Frame:
+    """A template's own paper with its styles; that of `bonsai new` where it has none.
+
+    Args:
+        template: the template's folder.
+
+    Raises:
+        BonsaiError: it cannot be read.
+    """
+    folder = template / "latex"
+    if not untrusted.is_file(folder / "template.tex"):
+        folder = new.SCAFFOLD / "latex"
+    names = [
+        path.name for path in sorted(folder.iterdir())
+        if path.suffix in STYLES and untrusted.is_file(path)
+    ]  # fmt: skip
+    return Frame(
+        untrusted.read_text(folder / "template.tex", MOST_BYTES),
+        {name: untrusted.read_bytes(folder / name, MOST_BYTES) for name in names[:MOST_STYLES]},
+    )
+
+
 def write_latex(
-    paper: Paper, references: Mapping[str, Reference], template: str, folder: Path
+    paper: Paper, references: Mapping[str, Reference], frame: Frame, folder: Path
 ) -> None:
-    """Write `template.tex` and `values.tex`.
+    """Write `template.tex`, `values.tex` and what they need.
 
     Args:
         paper: the paper.
         references: those that may be cited.
-        template: the text of the template's own paper, with its placeholders.
+        frame: what it is written into.
         folder: where they go; pictures lie in the folder above it.
 
     Raises:
-        BonsaiError: the template's paper lacks what has to be filled.
+        BonsaiError: the frame lacks what has to be filled, or a work is cited that is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    values = [
-        rf"\measuredvalue{{{key}}}{{{escape(shown.text)}}}" for key, shown in paper.values.items()
-    ]
-    write_atomically(folder / "values.tex", DEFINITIONS + "\n".join(values) + "\n")
-    text = _without_figures(template)
-    entries = "\n\n".join(references[key].bibtex for key in paper.cited)
+    text = _without_figures(frame.text)
     if not BLOCK.search(text):
         raise BonsaiError(
             "latex/template.tex has no block \\begin{filecontents}{references.bib}; the references "
             "go there (`bonsai doctor` tells what else a paper needs)"
         )
+    entries = as_bibtex(references, paper.cited)
     text = BLOCK.sub(
-        lambda found: found.group(0).replace(found.group(1), f"\n{entries}\n", 1), text, count=1
+        lambda found: found.group().replace(found.group(1), f"\n{entries}\n", 1), text, count=1
     )
+    if not paper.cited:  # an empty list stops LaTeX
+        text = re.sub(r"(?m)^[ \t]*\\bibliography{[^}]*}", "", text)
     text = text.replace(r"\begin{document}", "\\input{values.tex}\n\n\\begin{document}", 1)
+    text = _with_author(text, paper.about)
     text = _fill(text, "TITLE HERE", escape(paper.title))
     text = _fill(text, "ABSTRACT HERE", said(paper.abstract))
+    for placeholder, content in _contents(paper).items():
+        text = _fill(text, placeholder, content)
+    for name, style in frame.styles.items():
+        (folder / name).write_bytes(style)
+    values = [
+        rf"\measuredvalue{{{key}}}{{{escape(shown.text)}}}" for key, shown in paper.values.items()
+    ]
+    write_atomically(folder / "values.tex", DEFINITIONS + "\n".join(values) + "\n")
+    write_atomically(folder / "template.tex", text)
+
+
+def _contents(paper: Paper) -> dict[str, str]:
+    """What takes the place of each placeholder."""
     sections = _sections(paper.blocks)
+    found = {}
     for placeholder, names in PLACES.items():
         parts = []
         for name in names:
-            if name in sections:
-                begin = rf"\subsection{{{escape(name)}}}" + "\n" if len(names) > 1 else ""
-                parts.append(begin + "\n\n".join(map(block, sections[name])))
-        nothing = "Nothing that was measured belongs here."
-        text = _fill(text, placeholder, "\n\n".join(parts) or nothing)
-    write_atomically(folder / "template.tex", text)
+            if sections.get(name):
+                alone = len(names) == 1 or name.upper() in placeholder
+                parts += [] if alone else [rf"\subsection{{{escape(name)}}}"]
+                parts += [block(part, paper.values) for part in sections[name]]
+        found[placeholder] = "\n\n".join(parts) or "Nothing that was measured belongs here."
+    return found
+
+
+def _sections(blocks: Sequence[Block]) -> dict[str, list[Block]]:
+    """The blocks below each heading of the first level, which is a section of the template."""
+    found: dict[str, list[Block]] = {}
+    name = ""
+    for each in blocks:
+        if isinstance(each, Heading) and each.level == 1:
+            name = each.text
+        else:
+            found.setdefault(name, []).append(each)
+    protocol = found.get("Protocol", [])
+    if len(protocol) > 1 and isinstance(protocol[0], Paragraph):
+        found[JUDGING] = [protocol.pop(0)]
+    return found
+
+
+def _with_author(text: str, about: str) -> str:
+    """The template names who writes into it; this paper was written by something else."""
+    found = re.search(r"\\author\s*{", text)
+    if found is None:
+        return text
+    depth, end = 1, found.end()
+    while end < len(text) and depth:
+        if text[end] == "\\":
+            end += 1
+        depth += {"{": 1, "}": -1}.get(text[end : end + 1], 0)
+        end += 1
+    return rf"{text[: found.start()]}\author{{Bonsai\thanks{{{escape(about)}}}}}{text[end:]}"
+
+
+def _fill(text: str, placeholder: str, content: str) -> str:
+    if placeholder not in text:
+        raise BonsaiError(
+            f"latex/template.tex has no {placeholder}, where that part of a paper goes; "
+            "`bonsai doctor` tells what a paper needs"
+        )
+    return text.replace(placeholder, content, 1)
+
+
+def _without_figures(text: str) -> str:
+    """The template's own figures are examples: they show what another run may not have drawn."""
+    return re.sub(r"\\begin{figure\*?}.*?\\end{figure\*?}\n?", "", text, flags=re.S)
 
 
 def compile_latex(folder: Path) -> bytes:
@@ -152,119 +229,4 @@ def _run(command: tuple[str, ...], copy: Path, folder: Path) -> None:
         raise BonsaiError(f"{folder / 'template.tex'} does not become a PDF: {error}")
 
 
-def read_template(folder: Path) -> str:
-    """A template's own paper, with its placeholders.
-
-    Raises:
-        BonsaiError: it has none, or one that is too large.
-    """
-    path = folder / "latex" / "template.tex"
-    if not untrusted.is_file(path):
-        raise BonsaiError(
-            f"{folder} has no latex/template.tex to write into; `bonsai paper` without --format "
-            "needs none"
-        )
-    return untrusted.read_text(path, MOST_BYTES)
-
-
-def escape(text: str) -> str:
-    """A text that LaTeX shows as it is, whatever stands in it."""
-    return "".join(SPECIAL.get(letter) or _letter(letter) for letter in text)
-
-
-def _letter(letter: str) -> str:
-    """A letter of ASCII or Latin-1; another one that every LaTeX may lack becomes a mark."""
-    return letter if (ord(letter) < 0x180 and letter.isprintable()) or letter in "\n\t" else "?"
-
-
-def said(spans: Sequence[Span]) -> str:
-    """Spans as LaTeX."""
-    return "".join(map(_span, spans))
-
-
-def _span(span: Span) -> str:
-    if span.kind == "cite":
-        return rf"\cite{{{span.key}}}"
-    body = rf"\measured{{{span.key}}}" if span.kind == "number" else escape(span.text)
-    command = {"strong": "textbf", "emphasis": "emph", "code": "texttt"}.get(span.style)
-    if command == "texttt":  # long names may break after an underscore or a slash
-        body = re.sub(r"(\\_|/)", r"\1\\allowbreak{}", body)
-    return rf"\{command}{{{body}}}" if command else body
-
-
-def block(part: Block) -> str:
-    """A block as LaTeX."""
-    if isinstance(part, Heading):
-        command = "subsection" if part.level == 2 else "section"
-        return rf"\{command}{{{escape(part.text)}}}"
-    if isinstance(part, Paragraph):
-        return said(part.spans)
-    if isinstance(part, Items):
-        items = "\n".join(rf"  \item {said(item)}" for item in part.items)
-        return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
-    if isinstance(part, Quotation):
-        inner = "\n\n".join(said(each) for each in part.paragraphs)
-        return f"\\begin{{quote}}\n{inner}\n\n\\emph{{{escape(part.whose)}}}\n\\end{{quote}}"
-    if isinstance(part, Table):
-        return _table(part)
-    if isinstance(part, Figure):
-        return (
-            "\\begin{figure}[htbp]\n  \\centering\n"
-            f"  \\includegraphics[width=0.9\\textwidth]{{{part.file}}}\n"
-            f"  \\caption{{{said(part.caption)}}}\n\\end{{figure}}"
-        )
-    return _listing(part)
-
-
-def _table(part: Table) -> str:
-    columns = "".join(
-        r"p{0.42\textwidth}" if number == part.wide else "l" if number == 0 else "r"
-        for number in range(len(part.header))
-    )
-    lines = [r" \\".join(["  " + " & ".join(map(said, row)), ""]) for row in part.rows]
-    header = " & ".join(said(cell) for cell in part.header)
-    return (
-        "\\begin{table}[htbp]\n  \\centering\n  \\footnotesize\n"
-        f"  \\caption{{{said(part.caption)}}}\n  \\begin{{tabular}}{{{columns}}}\n  \\toprule\n"
-        f"  {header} \\\\\n  \\midrule\n" + "\n".join(lines) +
-        "\n  \\bottomrule\n  \\end{tabular}\n\\end{table}"
-    )  # fmt: skip
-
-
-def _listing(part: Listing) -> str:
-    """Lines of code, each escaped: a verbatim environment could be ended by what stands in it."""
-    marks: Sequence[str] = part.marks or [""] * len(part.lines)
-    shown = [
-        r"\noindent\texttt{" + escape(f"{mark} {line}".rstrip()).replace(" ", r"\ ") + r"}\\"
-        for mark, line in zip(marks, part.lines, strict=True)
-    ]
-    return "{\\scriptsize\n" + "\n".join(shown) + f"\n}}\n\n\\emph{{{said(part.caption)}}}"
-
-
-def _sections(blocks: Sequence[Block]) -> dict[str, list[Block]]:
-    """The blocks below each heading of the first level, which is a section of the template."""
-    found: dict[str, list[Block]] = {}
-    name = ""
-    for each in blocks:
-        if isinstance(each, Heading) and each.level == 1:
-            name = each.text
-        else:
-            found.setdefault(name, []).append(each)
-    return found
-
-
-def _fill(text: str, placeholder: str, content: str) -> str:
-    if placeholder not in text:
-        raise BonsaiError(
-            f"latex/template.tex has no {placeholder}, where that part of a paper goes; "
-            "`bonsai doctor` tells what a paper needs"
-        )
-    return text.replace(placeholder, content, 1)
-
-
-def _without_figures(text: str) -> str:
-    """The template's own figures are examples: they show what another run may not have drawn."""
-    return re.sub(r"\\begin{figure\*?}.*?\\end{figure\*?}\n?", "", text, flags=re.S)
-
-
-__all__ = ["compile_latex", "escape", "read_template", "write_latex"]
+__all__ = ["Frame", "compile_latex", "escape", "read_template", "write_latex"]

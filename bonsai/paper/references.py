@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bonsai.base import bibliography, untrusted
+from bonsai.base import BonsaiError, bibliography, untrusted
+from bonsai.paper.blocks import escape, only_letters
 from bonsai.report import words
 from bonsai.templates import Idea
 
@@ -23,11 +24,17 @@ BLOCK = re.compile(
     r"\\begin{filecontents\*?}(?:\[[^]]*\])?{[^}]*\.bib}(.*?)\\end{filecontents", re.S
 )
 SOURCES = ("source", "sources", "references", "url", "urls", "arxiv", "doi")
-IDENTIFIER = re.compile(
-    r"(?P<doi>10\.\d{4,9}/[^\s\"'<>]{1,120}[^\s\"'<>.,;)\]])|arxiv[:/. ]*(?:org/(?:abs|pdf)/)?"
-    r"(?P<arxiv>\d{4}\.\d{4,5})|(?P<url>https?://[^\s\"'<>]{3,200}[^\s\"'<>.,;)\]])",
-    re.IGNORECASE,
+DOI = r"10\.\d{4,9}/[^\s\"'<>]{1,120}[^\s\"'<>.,;)\]]"
+ARXIV = r"arxiv[:/. ]*(?:org/(?:abs|pdf)/)?(\d{4}\.\d{4,5})"
+URL = r"https?://[^\s\"'<>]{3,200}[^\s\"'<>.,;)\]]"
+IDENTIFIER = re.compile(rf"{DOI}|{URL}|{ARXIV}", re.IGNORECASE)
+COMMAND = re.compile(r"\\(?:[A-Za-z@]+|.)", re.S)
+_NAMES = (
+    "u v H c k r b d t ss o O l L i j ae AE oe OE aa AA dh th emph textit textbf textsc texttt "
+    "textendash"
 )
+HARMLESS = frozenset(f"\\{each}" for each in (*"\"'`^~=.&%_#{}-/ ", *_NAMES.split()))
+"""Accents, letters and fonts: all that a field of a reference may call."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,31 @@ def collect(template: Path, ideas: Iterable[Idea]) -> dict[str, Reference]:
     return found
 
 
+def as_bibtex(references: Mapping[str, Reference], cited: Iterable[str]) -> str:
+    """The references that are cited, as a file of BibTeX.
+
+    Raises:
+        BonsaiError: something is cited that is not among them.
+    """
+    entries = []
+    for key in cited:
+        if key not in references:
+            raise BonsaiError(
+                f"the paper cites {key}, which is neither in the template's references.bib or "
+                "latex/template.tex, nor a source of the idea, nor found by its search"
+            )
+        entries.append(references[key].bibtex)
+    return "\n\n".join(entries)
+
+
 def _files(template: Path) -> Iterator[tuple[str, str]]:
     for name in ("references.bib", "latex/references.bib"):
         if untrusted.is_file(template / name):
-            yield name, untrusted.read_text(template / name, MOST_BYTES)
+            yield f"the template's {name}", untrusted.read_text(template / name, MOST_BYTES)
     paper = template / "latex" / "template.tex"
     if untrusted.is_file(paper):
         for block in BLOCK.findall(untrusted.read_text(paper, MOST_BYTES)):
-            yield "latex/template.tex", block
+            yield "the template's latex/template.tex", block
 
 
 def _of_entry(entry: bibliography.Entry, origin: str) -> Reference:
@@ -114,7 +138,9 @@ def _of_entry(entry: bibliography.Entry, origin: str) -> Reference:
     if identifier and identifier not in place and identifier.removeprefix("arXiv:") not in place:
         parts.append(identifier)
     fields = ",\n".join(
-        f"  {name} = {{{_balanced(value)}}}" for name, value in entry.fields.items()
+        f"  {name} = {{{_field(name, value)}}}"
+        for name, value in entry.fields.items()
+        if re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name)
     )
     return Reference(
         key=entry.key, text=words.clean(". ".join(parts))[:600] + ".", origin=origin,
@@ -157,9 +183,9 @@ def _plain(
     *, was_found: bool = False,
 ) -> Reference:  # fmt: skip
     key = re.sub(r"[^a-z0-9]+", "-", named.lower()).strip("-")[:60] or "source"
-    fields = [f"  title = {{{_balanced(title or identifier)}}}"]
+    fields = [f"  title = {{{escape(title or identifier)}}}"]
     fields += [f"  year = {{{year}}}"] if year.isdigit() else []
-    fields.append(f"  note = {{{_balanced(identifier)}}}")
+    fields.append(f"  note = {{{escape(identifier)}}}")
     return Reference(
         key=key, text=words.clean(text) + ".", origin=origin, identifier=identifier,
         bibtex=f"@misc{{{key},\n" + ",\n".join(fields) + "\n}", was_found=was_found,
@@ -167,22 +193,29 @@ def _plain(
 
 
 def _identifier(text: str) -> str:
-    match = IDENTIFIER.search(text)
-    if match is None:
-        return ""
-    if match.group("arxiv"):
-        return f"arXiv:{match.group('arxiv')}"
-    return match.group("doi") or match.group("url") or ""
+    """The DOI that stands in a text, else its arXiv number, else its address."""
+    if match := re.search(DOI, text):
+        return match.group()
+    if match := re.search(ARXIV, text, re.IGNORECASE):
+        return f"arXiv:{match.group(1)}"
+    match = re.search(URL, text, re.IGNORECASE)
+    return match.group() if match else ""
 
 
-def _balanced(text: str) -> str:
-    """A field's text that cannot end its braces early, nor call a command that reads or writes."""
-    text = re.sub(
-        r"\\(?:input|include|write|immediate|openin|openout|read|def|edef|gdef|let|catcode|csname"
-        r"|newcommand|usepackage|directlua|special)\b\d*", "", text,
-    )  # fmt: skip
+def _field(name: str, text: str) -> str:
+    """A field as LaTeX takes it: it cannot end its braces early, and calls accents and fonts only.
+
+    Args:
+        name: its name; an address has no commands at all.
+        text: as it was written, for LaTeX.
+    """
+    if name in ("url", "doi", "eprint"):
+        return re.sub(r"[^\w:/?&=.~+,;@()-]", "", text, flags=re.ASCII)
+    text = text.replace("^^", "").replace("$", "").replace("^", "")  # ^^5c is a backslash, too
+    text = COMMAND.sub(lambda found: found.group() if found.group() in HARMLESS else "", text)
+    text = text.removesuffix("\\")
     depth, kept = 0, []
-    for letter in text:
+    for letter in re.sub(r"(?<!\\)([%#&_])", r"\\\1", only_letters(text)):
         if letter == "}" and depth == 0:
             continue
         depth += {"{": 1, "}": -1}.get(letter, 0)
