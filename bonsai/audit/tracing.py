@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bonsai.audit.facts import Facts, Measured, Metric
+from bonsai.audit.facts import Compared, Facts, Measured, Metric
 from bonsai.audit.numbers import Number
 from bonsai.audit.subjects import is_fraction
 
@@ -256,26 +256,27 @@ def _kind(name: str) -> str:
 
 
 def verdict_values(number: Number, metrics: Iterable[Metric], facts: Facts) -> Iterator[Candidate]:
-    """Figures of the verdicts: differences, ends of intervals, p-values."""
+    """Figures of the verdicts on some metrics: differences, ends of intervals, p-values."""
     names = {metric.name for metric in metrics}
     for each in facts.compared:
-        if names and each.metric not in names:
-            continue
-        metric = facts.metrics.get(each.metric)
-        factors = scales(number, metric, facts) if metric else [1.0]
-        for factor in factors or [1.0]:
-            for value, what in (
-                (each.mean, "the difference"),
-                (each.low, "its interval's lower end"),
-                (each.high, "its interval's upper end"),
-            ):
-                if value is not None:
-                    told = (
-                        f"{what} in {each.metric} of {each.run} to {each.against} is {value:+.4g}"
-                    )
-                    yield Candidate(value * factor, told, each.source, each.run, each.metric)
-        if each.p is not None:
-            yield Candidate(each.p, f"the p-value of that claim is {each.p:.4g}", each.source)
+        if not names or each.metric in names:
+            yield from of_verdict(number, each, facts)
+
+
+def of_verdict(number: Number, each: Compared, facts: Facts) -> Iterator[Candidate]:
+    """The figures of one verdict."""
+    metric = facts.metrics.get(each.metric)
+    for factor in (scales(number, metric, facts) if metric else []) or [1.0]:
+        for value, what in (
+            (each.mean, "the difference"),
+            (each.low, "its interval's lower end"),
+            (each.high, "its interval's upper end"),
+        ):
+            if value is not None:
+                told = f"{what} in {each.metric} of {each.run} to {each.against} is {value:+.4g}"
+                yield Candidate(value * factor, told, each.source, each.run, each.metric)
+    if each.p is not None:
+        yield Candidate(each.p, f"the p-value of that claim is {each.p:.4g}", each.source)
 
 
 def deviations(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bonsai.audit.document import Block, Cell
-from bonsai.audit.facts import Metric
+from bonsai.audit.facts import Compared, Metric
 from bonsai.audit.findings import Finding
 from bonsai.audit.numbers import Number, Unit
 from bonsai.audit.tracing import Candidate
@@ -48,6 +48,7 @@ class Place:
     datasets: tuple[str, ...]
     kind: str
     named: bool = True
+    claim: Compared | None = None
     hit: Candidate | None = None
     candidates: list[Candidate] = field(default_factory=list)
 

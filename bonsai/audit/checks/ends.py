@@ -22,7 +22,7 @@ def interval_values(said: Said, metrics: list[Metric], facts: Facts) -> Iterator
     yield from verdict_values(said.number, metrics, facts)
     if not metrics:
         yield from verdict_values(said.number, facts.metrics.values(), facts)
-    if said.role == "interval":
+    if said.role == "interval" and not facts.compared:
         for metric in metrics or facts.metrics.values():
             yield from _ends(said.number, metric, facts)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from bonsai.audit.checks.bold import Line, Place, bold
 from bonsai.audit.document import Block, Cell, Document
-from bonsai.audit.facts import Facts, Metric
+from bonsai.audit.facts import Compared, Facts, Metric
 from bonsai.audit.findings import Finding, Kind, Status, Sure
 from bonsai.audit.numbers import Unit, numbers
 from bonsai.audit.statements import of_seeds
@@ -25,6 +25,7 @@ from bonsai.audit.tracing import (
     fit,
     is_time,
     levels,
+    of_verdict,
     scales,
     stale,
     verdict_values,
@@ -87,6 +88,7 @@ def _table(block: Block, facts: Facts) -> Iterator[Finding]:
     ]
     for place in places:
         place.runs = of_seeds(place.runs, block.caption)
+        place.claim = _claim(rows[place.row], facts)
     if not places:
         return
     unnamed = not any(place.runs for place in places)
@@ -109,6 +111,14 @@ def _stub(body: Sequence[Sequence[Cell]]) -> int:
 
 
 NUMERIC = re.compile(r"^[\s(\[]*(?:p\s*)?[=<>≈~≤≥]?\s*[+\-−±]?\s*[\d.]*\d")
+
+
+def _claim(row: Line, facts: Facts) -> Compared | None:
+    """The claim that a row is about: its heading holds the claim's own words."""
+    text = " ".join(row.text.split())
+    stated = [each for each in facts.compared if each.claim and each.claim in text]
+    named = [each for each in stated if each.idea and each.idea in text]
+    return max(named or stated, key=lambda each: len(each.claim), default=None)
 
 
 def _is_numeric(text: str) -> bool:
@@ -189,6 +199,8 @@ def _places(
 
 def _candidates(place: Place, runs: Sequence[str], facts: Facts) -> list[Candidate]:
     number, metrics = place.number, place.metrics or tuple(facts.metrics.values())
+    if place.claim is not None and place.kind in ("difference", "interval", "p"):
+        return list(of_verdict(number, place.claim, facts))
     if place.kind == "difference":
         size = replace(number, value=abs(number.value))
         others = [run.name for run in facts.runs.values() if run.is_baseline] or list(facts.runs)
