@@ -8,8 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bonsai.report import SweepSummary
-from bonsai.report.story import Reader
+from bonsai.report import SweepSummary, story
 from bonsai.settings import GIVEN
 
 NAME = "archive.zip"
@@ -55,7 +54,7 @@ def write_archive(sweep: SweepSummary, path: Path, ideas: set[tuple[str, str]]) 
 def _files(
     sweep: SweepSummary, ideas: set[tuple[str, str]], temporary: Path
 ) -> Iterator[tuple[str, bytes]]:
-    reader = Reader(sweep.results)
+    reader = story.Reader(sweep.results)
     settings = json.loads((sweep.results / "sweep.json").read_bytes())
     for summary, item in zip(sweep.templates, settings["assignments"], strict=True):
         item["template"] = f"{TEMPLATES}/{summary.template.folder.name}"
@@ -75,12 +74,12 @@ def _files(
         if target.exists():
             continue
         summary.template.copy_to(target)
-        copied = Reader(temporary)
+        copied = story.Reader(temporary)
         for each in sorted(target.rglob("*")):
             yield from _read(copied, each, f"{TEMPLATES}/{copied.name(each)}")
 
 
-def _of_idea(reader: Reader, folder: Path) -> Iterator[str]:
+def _of_idea(reader: story.Reader, folder: Path) -> Iterator[str]:
     workspace = folder / "workspace"
     for pattern in WORKSPACE:
         yield from (reader.name(each) for each in workspace.glob(pattern) if reader.is_ours(each))
@@ -89,12 +88,12 @@ def _of_idea(reader: Reader, folder: Path) -> Iterator[str]:
     yield from (reader.name(each) for each in folder.glob("*.patch") if reader.is_ours(each))
 
 
-def _of_run(reader: Reader, folder: Path) -> Iterator[str]:
+def _of_run(reader: story.Reader, folder: Path) -> Iterator[str]:
     for name in OF_A_RUN:
         if reader.is_ours(folder / name):
             yield reader.name(folder / name)
 
 
-def _read(reader: Reader, path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+def _read(reader: story.Reader, path: Path, name: str) -> Iterator[tuple[str, bytes]]:
     if reader.is_ours(path) and path.stat().st_size <= MOST_FILE_BYTES:
         yield name, path.read_bytes()

@@ -9,8 +9,7 @@ from typing import Literal
 
 from bonsai.paper.composing import Part, code, compose
 from bonsai.paper.document import Listing
-from bonsai.report import words
-from bonsai.report.story import compare
+from bonsai.report import story, words
 
 MOST_LINES = 90  # of a listing; the rest is in the file
 MOST_WIDTH = 96  # characters of a line; what is longer is cut
@@ -29,7 +28,7 @@ def listing_of(
         against: whose program `before` is.
         file: where the program lies in the results folder.
     """
-    found = compare(without_comments(before), without_comments(after), "")
+    found = story.compare(without_comments(before), without_comments(after), "")
     lines = [line for line in found.lines if line.kind != "gap" or line is not found.lines[0]]
     if not lines:
         return None

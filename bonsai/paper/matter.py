@@ -9,7 +9,7 @@ from bonsai.evaluation import BASELINE_RUN
 from bonsai.paper.composing import Part, code, compose, paragraph
 from bonsai.paper.document import Block, Figure, Listing, Spans
 from bonsai.paper.values import Values
-from bonsai.report.shapes import IdeaReport, Judged, Report, TemplateReport
+from bonsai.report import IdeaReport, Judged, Report, TemplateReport
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from bonsai.evaluation import BASELINE_RUN
 from bonsai.paper.composing import code, compose, listed, paragraph, plainly
 from bonsai.paper.document import Block, Heading, Quotation, Spans
 from bonsai.paper.matter import Matter, Subject, key_of, named, prose_of, quoted_from
-from bonsai.report.shapes import SearchReport
+from bonsai.report import SearchReport
 
 MOST_TOLD = 8  # ideas that are told one by one; of more, those whose change is shown
 

@@ -20,7 +20,7 @@ from bonsai.paper.matter import (
     prose_of,
     unfinished,
 )
-from bonsai.report.shapes import Run, TemplateReport
+from bonsai.report import Run, TemplateReport
 
 MOST_IDEAS = 40  # claims that are listed once more
 MOST_TOLD = 8  # ideas whose outcome is told whatever it is; of more, the table has the undecided

@@ -8,22 +8,22 @@ from pathlib import Path
 from bonsai.paper.composing import code, compose
 from bonsai.paper.document import Figure
 from bonsai.paper.subjects import Chosen
+from bonsai.report import IdeaReport, story, words
 from bonsai.report import figures as report_figures
-from bonsai.report import words
-from bonsai.report.shapes import IdeaReport
-from bonsai.report.story import MAX_PLOT_BYTES, Reader, png_size
 
 MOST_PLOTS = 4  # of an idea
 MOST_TOLD = 20  # ideas in the words for a picture
 
 
-def plots_of(reader: Reader, workspace: Path, source: Path, told: IdeaReport) -> list[Figure]:
+def plots_of(reader: story.Reader, workspace: Path, source: Path, told: IdeaReport) -> list[Figure]:
     """Pictures that the idea's own plot.py drew, copied beside the paper."""
     found: list[Figure] = []
     for path in sorted(workspace.glob("*.png")):
         if len(found) == MOST_PLOTS:
             break
-        if not reader.is_ours(path) or path.stat().st_size > MAX_PLOT_BYTES or not png_size(path):
+        if not reader.is_ours(path) or path.stat().st_size > story.MAX_PLOT_BYTES:
+            continue
+        if story.png_size(path) is None:
             continue
         name = f"plot_{len(found) + 1}.png"
         shutil.copyfile(path, source / name)

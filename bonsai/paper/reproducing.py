@@ -8,10 +8,10 @@ import time
 
 from bonsai.paper.archive import NAME
 from bonsai.paper.subjects import Chosen
-from bonsai.report.story import Reader
+from bonsai.report import story
 
 
-def machine_of(reader: Reader, chosen: Chosen) -> list[tuple[str, str]]:
+def machine_of(reader: story.Reader, chosen: Chosen) -> list[tuple[str, str]]:
     """Data, machine and versions as the first baseline's run recorded them."""
     found: list[tuple[str, str]] = []
     for _, template, _, _ in chosen.ideas[:1]:
@@ -51,7 +51,7 @@ def steps_of(chosen: Chosen) -> list[str]:
     return lines
 
 
-def hashes_of(reader: Reader, chosen: Chosen) -> list[tuple[str, str]]:
+def hashes_of(reader: story.Reader, chosen: Chosen) -> list[tuple[str, str]]:
     """SHA-256 of the ledger and of the programs that were judged."""
     paths = [reader.results / "ledger.jsonl"]
     for _, template, _, told in chosen.ideas[:10]:

@@ -14,7 +14,7 @@ from bonsai.evaluation import Word
 from bonsai.paper.document import Shown
 from bonsai.paper.letters import odd_names
 from bonsai.paper.values import Values
-from bonsai.report.shapes import IdeaReport, Judged, Report, TemplateReport
+from bonsai.report import IdeaReport, Judged, Report, TemplateReport
 
 TEXTS = ("README.md", "prompt.json", "experiment.py", "score.py", "plot.py", "seed_ideas.json")
 MOST_BYTES = 500_000  # of each

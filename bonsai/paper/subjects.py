@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bonsai.base import BonsaiError, listing
-from bonsai.report import gather, summarise
-from bonsai.report.shapes import IdeaReport, Report, TemplateReport
-from bonsai.report.summary import IdeaSummary, SweepSummary, TemplateSummary
+from bonsai.report import (
+    IdeaReport,
+    IdeaSummary,
+    Report,
+    SweepSummary,
+    TemplateReport,
+    TemplateSummary,
+    gather,
+    summarise,
+)
 
 MOST_TOLD = 30  # ideas of a sweep; of more, those with the least doubt
 SOURCE = "paper"  # the folder of a paper's source, beside its PDF

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from bonsai.paper.composing import code, compose, listed
 from bonsai.paper.document import Spans, Table, Text
 from bonsai.paper.matter import Matter, Subject, claim_of, key_of, named
-from bonsai.report import words
-from bonsai.report.shapes import Run, TemplateReport
+from bonsai.report import Run, TemplateReport, words
 
 MOST_ROWS = 60  # of a table of verdicts
 MOST_RUNS = 4  # columns of a table of metrics, beside the baseline

@@ -12,17 +12,17 @@ from bonsai.base import listing
 from bonsai.evaluation import BASELINE_RUN, verdict
 from bonsai.models import dollars
 from bonsai.paper.document import Number, Shown
-from bonsai.report import words
-from bonsai.report.shapes import (
+from bonsai.report import (
     IdeaReport,
     Judged,
     MetricReport,
     Report,
     Run,
     SearchReport,
+    Source,
     TemplateReport,
+    words,
 )
-from bonsai.report.source import Source
 
 MOST_METRICS = 60  # of a run; of more, the first
 MOST_SEEDS = 12  # that are named one by one

@@ -31,9 +31,7 @@ from bonsai.paper.scene import scene_of
 from bonsai.paper.subjects import SOURCE, Chosen, Tried, choose
 from bonsai.paper.typesetting import compile_pdf, write_source
 from bonsai.paper.values import Values
-from bonsai.report import words
-from bonsai.report.source import Source
-from bonsai.report.story import MAX_NOTES, Reader
+from bonsai.report import Source, story, words
 
 PDF = "paper.pdf"
 MOST_QUOTED = 12  # paragraphs of somebody's words
@@ -104,12 +102,12 @@ def ask(
         for each in chosen.ideas[:MOST_CHANGES]
         for code in _changes(chosen, each, controls=True)[0]
     ]  # fmt: skip
-    story = "\n\n".join([*tasks, *ideas, *changes])
+    before = "\n\n".join([*tasks, *ideas, *changes])
     chosen.source.mkdir(parents=True, exist_ok=True)
     exchanges = chosen.source / "exchanges"
     shutil.rmtree(exchanges, ignore_errors=True)
     with asking(live, exchanges, budget=budget, say=say, wait_for_model=wait_for_model) as asker:
-        prose, gone = write_prose(scene, story, asker, live.model, say)
+        prose, gone = write_prose(scene, before, asker, live.model, say)
     prose.save(chosen.source)
     return asker.cost, gone
 
@@ -134,7 +132,7 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
     written = load(source)
     prose, lost = written.checked(scene) if written else ({}, [])
     told = [(template, idea) for _, template, _, idea in chosen.ideas]
-    reader = Reader(chosen.sweep.results)
+    reader = story.Reader(chosen.sweep.results)
     subjects = [
         _subject(reader, chosen, scene, each, number) for number, each in enumerate(chosen.ideas)
     ]
@@ -249,7 +247,7 @@ def _title(chosen: Chosen, scene: Scene) -> str:
 
 
 def _subject(
-    reader: Reader, chosen: Chosen, scene: Scene,
+    reader: story.Reader, chosen: Chosen, scene: Scene,
     each: Tried, number: int,
 ) -> Subject:  # fmt: skip
     _, template, _, told = each
@@ -261,7 +259,7 @@ def _subject(
     plots = [] if chosen.whole else plots_of(reader, folder / "workspace", chosen.source, told)
     given, not_given = _quote(told.experiment, check_plan, scene)
     path = folder / "workspace" / "notes.txt"
-    notes = None if told.given or chosen.whole else reader.excerpt(path, MAX_NOTES)
+    notes = None if told.given or chosen.whole else reader.excerpt(path, story.MAX_NOTES)
     explained, not_explained = _quote(_running(notes.text) if notes else "", check_words, scene)
     return Subject(
         template=template, idea=told, changes=changes, unchanged=unchanged, figures=plots,
@@ -280,7 +278,7 @@ def _changes(chosen: Chosen, each: Tried, *, controls: bool) -> tuple[list[Listi
     run = told.best_run or (told.runs[-1].name if told.runs else "")
     if not run:
         return [], False
-    reader = Reader(chosen.sweep.results)
+    reader = story.Reader(chosen.sweep.results)
     workspace = reader.results / template.name / told.folder / "workspace"
     path = (workspace if told.search else workspace / run) / "experiment.py"
     if told.given is not None:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bonsai.audit.facts import Known
-from bonsai.report import SweepSummary
-from bonsai.report.shapes import IdeaReport, Report, Run, TemplateReport
+from bonsai.report import IdeaReport, Report, Run, SweepSummary, TemplateReport
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])")
 

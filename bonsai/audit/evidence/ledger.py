@@ -20,8 +20,16 @@ from bonsai.audit.evidence.sources import references_of
 from bonsai.audit.facts import Compared, Facts, Measured, Metric, Run
 from bonsai.base import Entry, untrusted
 from bonsai.evaluation import BASELINE_RUN, Scores
-from bonsai.report import IdeaSummary, SweepSummary, TemplateSummary, gather, summarise
-from bonsai.report.shapes import IdeaReport, Report, TemplateReport
+from bonsai.report import (
+    IdeaReport,
+    IdeaSummary,
+    Report,
+    SweepSummary,
+    TemplateReport,
+    TemplateSummary,
+    gather,
+    summarise,
+)
 
 LEDGER, SETTINGS = "ledger.jsonl", "sweep.json"
 FRESH = " (fresh seeds)"
