@@ -52,7 +52,7 @@ def test_the_writers_papers_hold_errors_too() -> None:
     [paper] = [each for each in papers if each.idea == "lateral_inhibition"]
     changes, errors = paper.plant(ERRORS, so_far)
     assert len(changes) == len(errors) == ERRORS
-    assert len({each.kind for each in errors}) == ERRORS
+    assert len({each.kind for each in errors}) > ERRORS / 2
 
 
 @pytest.mark.parametrize("number", range(len(PAPERS)), ids=lambda each: PAPERS[each].name)
