@@ -62,9 +62,9 @@ def figures_of(chosen: Chosen) -> list[Figure]:
             for idea in compared if idea.comparison
         ]  # fmt: skip
         caption = compose(
-            "Every idea's difference to the baseline in {metric} on {template}, on fresh seeds: "
+            "The {many}' differences to the baseline in {metric} on {template}, on fresh seeds: "
             "the circle is the mean, the bar its interval, the ticks the seeds.",
-            metric=code(summary.primary), template=code(name),
+            many=chosen.report.wording.many, metric=code(summary.primary), template=code(name),
         )  # fmt: skip
         alternative = (
             f"One row for each idea on {name}: its mean difference to the baseline in "
