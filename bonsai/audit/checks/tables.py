@@ -117,8 +117,13 @@ def _claim(row: Line, facts: Facts) -> Compared | None:
     """The claim that a row is about: its heading holds the claim's own words."""
     text = " ".join(row.text.split())
     stated = [each for each in facts.compared if each.claim and each.claim in text]
-    named = [each for each in stated if each.idea and each.idea in text]
-    return max(named or stated, key=lambda each: len(each.claim), default=None)
+
+    def fits(each: Compared) -> tuple[int, int]:
+        """How many parts of its run's name stand there too: template and idea; then its length."""
+        parts = {each.idea, *each.run.split(" (")[0].split("/")[:-1]} - {""}
+        return sum(part in text for part in parts), len(each.claim)
+
+    return max(stated, key=fits, default=None)
 
 
 def _is_numeric(text: str) -> bool:
