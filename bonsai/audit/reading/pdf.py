@@ -20,8 +20,13 @@ def read_pdf(path: Path) -> Document:
     logging.getLogger("pdfminer").setLevel(logging.ERROR)
     opened = open_pdf(path)
     document = Document(path, "pdf", troubles=opened.troubles)
-    if opened.structure is not None and read_tagged(opened, document):
-        return document
+    if opened.structure is not None:
+        try:
+            if read_tagged(opened, document):
+                return document
+        except Exception as error:  # pdfminer raises whatever a damaged file leads it to
+            told = f"its structure is damaged ({type(error).__name__}): it was read as it looks"
+            opened.troubles.append(told)
     document = Document(path, "pdf", troubles=opened.troubles)
     read_by_layout(opened, document)
     return document
