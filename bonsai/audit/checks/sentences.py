@@ -279,7 +279,7 @@ def _difference(at: Place, said: Said, metrics: list[Metric], facts: Facts) -> I
             "comparison",
         )
         return
-    if not number.unit or number.unit == "%":  # it may be a level after all
+    if number.unit in ("", "%", "points"):  # it may be a level after all
         hit = _best(number, list(levels(number, runs, asked, said.datasets, facts)), said.roughly)
         if hit is None and not said.named:
             hit = _best(number, list(levels(number, every, asked, (), facts)), said.roughly)

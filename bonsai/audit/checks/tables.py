@@ -30,7 +30,7 @@ from bonsai.audit.tracing import (
     stale,
     verdict_values,
 )
-from bonsai.audit.wording import OTHERS, shortened
+from bonsai.audit.wording import OTHERS, is_named, shortened
 
 DIFFERENCE = re.compile(
     r"Δ|\bdelta\b|\bdiff(?:erence|\.)?s?\b|\bvs\.?\s|\bversus\b|\bgain\b|\bimprovement\b|\bchange\b"
@@ -121,7 +121,7 @@ def _claim(row: Line, facts: Facts) -> Compared | None:
     def fits(each: Compared) -> tuple[int, int]:
         """How many parts of its run's name stand there too: template and idea; then its length."""
         parts = {each.idea, *each.run.split(" (")[0].split("/")[:-1]} - {""}
-        return sum(part in text for part in parts), len(each.claim)
+        return sum(is_named(part, text) for part in parts), len(each.claim)
 
     return max(stated, key=fits, default=None)
 
