@@ -21,7 +21,7 @@ from bonsai.paper.document import (
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%",
     "&": r"\&", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\symbol{34}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     "−": r"\ensuremath{-}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
     "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}", "µ": r"\ensuremath{\mu}",
     "μ": r"\ensuremath{\mu}", "→": r"\ensuremath{\to}", "·": r"\ensuremath{\cdot}",
@@ -29,6 +29,7 @@ SPECIAL = {
     "\N{NO-BREAK SPACE}": "~", "°": r"\ensuremath{^\circ}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 LINE = 105  # characters in the size of a table that fit into a line
+LONG = 22  # characters of a name that may be broken
 ENDS_CODE = re.compile(
     r"\\(?:begin|end|[cC]ite\w*|includegraphics|(?:sub)*section|bibliography|input|include)\b"
 )
@@ -60,7 +61,8 @@ def _span(span: Span) -> str:
         return rf"\cite{{{span.key}}}"
     body = rf"\measured{{{span.key}}}" if span.kind == "number" else escape(span.text)
     command = {"strong": "textbf", "emphasis": "emph", "code": "texttt"}.get(span.style)
-    if command == "texttt":  # long names may break after an underscore or a slash, hashes anywhere
+    if command == "texttt" and span.kind == "text" and len(span.text) > LONG:
+        # Long names may break after an underscore or a slash, hashes anywhere.
         body = re.sub(r"(\\_|/)", r"\1\\allowbreak{}", body)
         body = re.sub(
             r"[0-9a-f]{32,}",
@@ -111,7 +113,15 @@ def _table(part: Table, values: Mapping[str, Shown]) -> str:
         for number in range(len(part.header))
     )
     header = " & ".join(said(cell) for cell in part.header)
-    rows = "\n".join("  " + " & ".join(map(said, row)) + r" \\" for row in part.rows)
+    # A cell of several lines is not stretched to fill them. In the last column it could not end a row.
+    ragged = part.wide if part.wide is not None and part.wide + 1 < len(part.header) else None
+    rows = "\n".join(
+        "  " + " & ".join(
+            (r"\raggedright " if number == ragged else "") + said(cell)
+            for number, cell in enumerate(row)
+        ) + r" \\"
+        for row in part.rows
+    )  # fmt: skip
     small = "\\scriptsize" if part.wide is None and others > LINE else "\\footnotesize"
     return (
         f"\\begin{{table}}[htbp]\n  \\centering\n  {small}\n"

@@ -40,7 +40,15 @@ PLACES = {
     "RESULTS HERE": ("Results", "Controls", "What went wrong"),
     "CONCLUSIONS HERE": ("Limits", "Cost", "How to reproduce"),
 }
-DEFINITIONS = r"""% What \measured{key} stands for; an unknown key stops LaTeX.
+DEFINITIONS = r"""% In typewriter letters an underscore is a letter, so that names can be copied
+% from the PDF.
+\makeatletter
+\AtBeginDocument{\DeclareRobustCommand{\_}{%
+  \edef\bonsai@family{\ttdefault}%
+  \ifx\f@family\bonsai@family\char95\relax\else\ifmmode\nfss@text{\textunderscore}\else
+  \textunderscore\fi\fi}}
+\makeatother
+% What \measured{key} stands for; an unknown key stops LaTeX.
 \newcommand{\measuredvalue}[2]{\expandafter\gdef\csname measured@#1\endcsname{#2}}
 \newcommand{\measured}[1]{\ifcsname measured@#1\endcsname\csname measured@#1\endcsname\else
   \GenericError{}{There is no value #1 in the ledger}{}{}\fi}

@@ -86,12 +86,12 @@ WORSE = re.compile(
 )
 RAISED = re.compile(
     r"\b(?:higher\b|greater\b|larger\b|bigger\b|exceed\w*|rais(?:e|es|ed|ing)\b|ris(?:e|es|en|ing)\b"
-    r"|rose\b|increas\w*|climb\w*|soar\w*|jump\w*|surg(?:e|es|ed|ing)\b|grew\b|upwards?\b|up\s+by\b)",
+    r"|rose\b|increas\w*|climb\w*|soar\w*|jump\w*|surg(?:e|es|ed|ing)\b|grew\b|upwards?\b|(?:go|goes|went|gone|is|are|was|were)\s+up\b)",
     re.IGNORECASE,
 )
 LOWERED = re.compile(
     r"\b(?:drop(?:s|ped|ping)?\b|fall(?:s|en|ing)?\b|fell\b|declin\w*|decreas\w*|low(?:er|ers|ered|ering)\b"
-    r"|smaller\b|fewer\b|reduc\w*|shr[iau]nk\w*|diminish\w*|plummet\w*|cuts?\b|downwards?\b|down\s+by\b"
+    r"|smaller\b|fewer\b|reduc\w*|shr[iau]nk\w*|diminish\w*|plummet\w*|cuts?\b|downwards?\b|(?:go|goes|went|gone|is|are|was|were)\s+down\b"
     r"|dip(?:s|ped)?\b|sank\b|sinks?\b)",
     re.IGNORECASE,
 )
