@@ -178,8 +178,8 @@ def compared(matter: Matter, subject: Subject, number: int) -> list[Spans]:
         chosen = f", {by},"
     found = [
         compose(
-            "On {seeds}, {run} of {idea}{chosen} has a mean {metric} of {value}, and {other} has "
-            "{compared}.",
+            "On {seeds}, {run} of {idea}{chosen} has a mean {metric} of {value}, and {other} has a "
+            "mean {metric} of {compared}.",
             seeds=values.number(f"{begin}.seeds"), run=code(run), idea=named(matter, subject),
             chosen=chosen, metric=code(claim.metric), value=values.number(f"{begin}.value"),
             other=other, compared=values.number(f"{begin}.other"),
