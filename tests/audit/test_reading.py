@@ -241,6 +241,15 @@ def test_citations_are_printed_by_their_entries(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_an_entry_that_stands_there_twice_is_read_twice(tmp_path: Path) -> None:
+    entry = "@article{a, title={A title}, year=2020}"
+    block = "\\begin{filecontents}{r.bib}\n%s\n\n%s\n\\end{filecontents}\n" % (entry, entry)
+    document = latex(tmp_path, "\\cite{a}\\bibliography{r}", block)
+    assert [(each.key, each.place) for each in document.bibliography] == [
+        ("a", "line 3"), ("a", "line 5")
+    ]  # fmt: skip
+
+
 def test_a_bibliography_may_be_printed_already(tmp_path: Path) -> None:
     items = (
         "\\begin{thebibliography}{9}\n"

@@ -96,8 +96,7 @@ def _add_run(facts: Facts, name: str, called: str, sections: list[tuple[str, str
     number = name[4:]
     names = [f"run {number}", *([called] if called else [])]
     titles = [title for title, _ in sections if title and len(title) < 80]
-    if titles and not called:
-        names.append(titles[-1])
+    names += titles[-1:]  # of what was tried first, nothing is left
     if name == RUN_0:
         names.append("baseline")
     about = " ".join(f"{title}. {text}" for title, text in sections)[:5000]

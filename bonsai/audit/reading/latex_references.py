@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bonsai.audit.document import Reference
@@ -70,11 +71,13 @@ def of_file(text: str, file: str, line: int, troubles: list[str]) -> list[Refere
         )
         for each in found.entries.values()
     ]  # fmt: skip
-    entries += [
-        Reference(key, found.entries[key].title, "; ".join(found.entries[key].authors),
-                  found.entries[key].year, f"{file or 'references'}, again")
-        for key in found.repeated if key in found.entries
-    ]  # fmt: skip
+    for key in dict.fromkeys(key for key in found.repeated if key in found.entries):
+        first = next(each for each in entries if each.key == key)
+        places = list(re.finditer(rf"@\w+\s*[{{(]\s*{re.escape(key)}\s*,", text))
+        entries += [
+            replace(first, place=f"{named}line {line + text.count(chr(10), 0, each.start())}")
+            for each in places[1:]
+        ]
     return entries[:MOST_ENTRIES]
 
 
