@@ -243,7 +243,7 @@ def test_citations_are_printed_by_their_entries(tmp_path: Path) -> None:
 
 def test_an_entry_that_stands_there_twice_is_read_twice(tmp_path: Path) -> None:
     entry = "@article{a, title={A title}, year=2020}"
-    block = "\\begin{filecontents}{r.bib}\n%s\n\n%s\n\\end{filecontents}\n" % (entry, entry)
+    block = f"\\begin{{filecontents}}{{r.bib}}\n{entry}\n\n{entry}\n\\end{{filecontents}}\n"
     document = latex(tmp_path, "\\cite{a}\\bibliography{r}", block)
     assert [(each.key, each.place) for each in document.bibliography] == [
         ("a", "line 3"), ("a", "line 5")
