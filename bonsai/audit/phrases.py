@@ -156,6 +156,7 @@ BAD = phrase(
     r"""\b(?:worse\w*|degrad\w*|hurts?|harms?|loss\s+of|loses?|lost|costs?|trails?|lags?
     |deteriorat\w*|slow-?downs?|penalty)\b"""
 )
+SPREAD = phrase(r"\b(?:deviations?|errors?|spreads?|std|varies|variance|vary)\b|±")
 SEEDS = phrase(r"\bseeds?\b|\bbest\b|\bworst\b|\brang\w+\b|\bsingle\b|\bmax\w*|\bmin\w*")
 IF = phrase(r"\b(?:would|could|should|may|might|will|expect\w*|hypothes\w*|plan\w*|if)\b")
 DENIED = phrase(r"\b(?:not|no|without|rather\s+than|instead\s+of)\b")

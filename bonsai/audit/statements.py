@@ -151,7 +151,7 @@ def _role(sentence: Sentence, number: Number, place: int) -> Role:
         after, re.IGNORECASE,
     ):  # fmt: skip
         return "difference"
-    if SETTING.search(before[-40:]) and not _metric_before(sentence, number):
+    if _is_setting(sentence, number) and not _metric_before(sentence, number):
         return "setting"
     word = re.match(r"[\s-]*([A-Za-z][A-Za-z]+)", after)
     if word and not number.unit and word.group(1) not in FOLLOW:
@@ -161,6 +161,15 @@ def _role(sentence: Sentence, number: Number, place: int) -> Role:
         ):
             return "count" if following not in FOLLOW else "level"
     return "level"
+
+
+def _is_setting(sentence: Sentence, number: Number) -> bool:
+    """Whether what stands before a number says that it was chosen, and is no part of a run's name."""
+    first = max(0, number.start - 40)
+    found = SETTING.search(sentence.text[first : number.start])
+    return found is not None and not any(
+        run.start <= first + found.start() < run.end for run in sentence.runs
+    )
 
 
 def _metric_before(sentence: Sentence, number: Number) -> bool:
@@ -251,10 +260,13 @@ def _runs(sentence: Sentence, number: Number, place: int) -> tuple[tuple[str, ..
         return (_names((beside or references)[-1]), True) if references else ((), False)
     if FROM.search(text[: number.start][-24:]):
         return (), False
+    if any(second is number for _, second in moves(sentence)):
+        return (_names(subject), True) if subject else ((), False)
     if not before or (
         PRONOUN.search(text[before[-1].end : number.start]) and not _owns(text, before[-1], number)
     ):
-        return (_names(subject), subject in sentence.runs) if subject else ((), False)
+        goes_on = bool(STARTS_WITH_PRONOUN.match(text))
+        return (_names(subject), goes_on or subject in sentence.runs) if subject else ((), False)
     near = before[-1]
     if near in references and not _owns(text, near, number):
         return (_names(subject), True) if subject in before else ((), False)

@@ -19,6 +19,7 @@ from bonsai.audit.phrases import (
     RESULTS,
     SEEDS,
     SETUP,
+    SPREAD,
     STATES,
     UP,
 )
@@ -129,9 +130,8 @@ def _trace(at: Place, said: Said, facts: Facts) -> Iterator[Finding]:
         yield _traced(at, number, hit)
         return
     loose = list(levels(number, every, fitting, (), facts, seeds=seeds))
-    loose += (
-        list(deviations(number, every, fitting, (), facts)) if not number.unit or said.close else []
-    )
+    if SPREAD.search(at.sentence.text):
+        loose += deviations(number, every, fitting, (), facts)
     elsewhere = _best(number, loose, said.roughly)
     if not said.metrics:
         yield from _without_metric(at, said, facts)

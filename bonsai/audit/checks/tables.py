@@ -77,6 +77,9 @@ def _table(block: Block, facts: Facts) -> Iterator[Finding]:
         )
         for n in range(width)
     ]
+    for n in range(1, width):  # `Δ` beside a metric is of that metric
+        if columns[n].kind == "difference" and not columns[n].metrics:
+            columns[n] = replace(columns[n], metrics=columns[n - 1].metrics)
     stub = _stub(body)
     rows = [_line(" ".join(cell.text for cell in row[:stub]), facts) for row in body]
     places = [
