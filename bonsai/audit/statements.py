@@ -164,7 +164,7 @@ def _role(sentence: Sentence, number: Number, place: int) -> Role:
 
 
 def _is_setting(sentence: Sentence, number: Number) -> bool:
-    """Whether what stands before a number says that it was chosen, and is no part of a run's name."""
+    """Whether what stands before a number says that it was chosen; names of runs say nothing."""
     first = max(0, number.start - 40)
     found = SETTING.search(sentence.text[first : number.start])
     return found is not None and not any(

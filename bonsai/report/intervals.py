@@ -67,8 +67,9 @@ def welch(values: Sequence[float], others: Sequence[float]) -> tuple[float, floa
         return None
     from scipy import stats
 
-    freedom = squared**2 / sum(
-        part**2 / (len(each) - 1) for part, each in zip(parts, (values, others), strict=True)
+    freedom = 1 / sum(
+        (part / squared) ** 2 / (len(each) - 1)  # as shares: squares of small parts would be 0
+        for part, each in zip(parts, (values, others), strict=True)
     )
     reach = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * math.sqrt(squared)
     difference = mean(values) - mean(others)

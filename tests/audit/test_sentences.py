@@ -15,8 +15,8 @@ RIGHT = [
     "On wine, the test accuracy rises from 0.70 to 0.80 with gated units.",
     "On wine, gated units improve the test accuracy by 10 percentage points.",
     "On wine, gated units improve the test accuracy by 14.3 % (relative).",
-    "The test accuracy on wine is 0.70, 0.80 and 0.75 for the baseline, gated units and slow decay, "
-    "respectively.",
+    "The test accuracy on wine is 0.70, 0.80 and 0.75 for the baseline, gated units and slow "
+    "decay, respectively.",
     "With slow decay, the training time on wine is 40 s, four times that of the baseline.",
     "On digits, gated units raise the validation loss from 3.0 for the baseline to 3.3.",
     "Slow decay (0.754) stays behind gated units (0.80) in test accuracy on wine.",
