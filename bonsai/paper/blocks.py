@@ -113,7 +113,7 @@ def _table(part: Table, values: Mapping[str, Shown]) -> str:
         for number in range(len(part.header))
     )
     header = " & ".join(said(cell) for cell in part.header)
-    # A cell of several lines is not stretched to fill them. In the last column it could not end a row.
+    # A cell of several lines is not stretched to fill them; but in the last, \\ must end the row.
     ragged = part.wide if part.wide is not None and part.wide + 1 < len(part.header) else None
     rows = "\n".join(
         "  " + " & ".join(
@@ -154,7 +154,7 @@ def _listing(part: Listing) -> str:
         shown = "\n".join(
             rf"\noindent\mbox{{}}\texttt{{{escape(line).replace(' ', '~')}}}\\" for line in lines
         )
-    return f"{caption}\n\n\\nopagebreak\n{{\\scriptsize\n{shown}\n}}"
+    return f"{caption}\n\n\\nopagebreak\\scriptsize\n{shown}\n\n\\normalsize"
 
 
 def _plain(letter: str) -> str:

@@ -193,7 +193,7 @@ def test_an_escaped_text_holds_no_command_but_ours(said: str) -> None:
         )
     }  # fmt: skip
     left = re.sub(r"\\[{}#$%&_]|\\ensuremath\{[^}]*\}|\\[a-z]+\{\}", "", shown)
-    assert not set(left) & set('\\{}#$%&_^<>|"')
+    assert not set(left) & set("\\{}#$%&_^<>|")
 
 
 # -------------------------------------------------------------- as The AI Scientist has it
