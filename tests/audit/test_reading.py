@@ -449,6 +449,25 @@ def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert told.endswith("The end with 5.5 s.")
 
 
+def test_a_page_of_tables_and_code_is_no_page_of_two_columns(tmp_path: Path) -> None:
+    rows = "".join(f"[metric_{n} (%)],[{n}.25 ± 0.10],[{n}.75 ± 0.20],[{n}.5]," for n in range(12))
+    (tmp_path / "a.typ").write_text(
+        "= Results\nBefore it.\n"
+        "#figure(kind: table, caption: [All.], table(columns: (1fr,) * 4, stroke: none,"
+        f"[metric],[baseline],[run_1],[run_2],{rows}))\n"
+        "Below it.\n```\nx = 5\n  y = 6 + x\n```\n"
+    )
+    made = tmp_path / "a.pdf"
+    typst.compile(tmp_path / "a.typ", output=made, ignore_system_fonts=True, pdf_tags=False)
+    document = read(made)
+    table = shown(table_of(document))
+    assert table[0] == ["metric", "baseline", "run_1", "run_2"]
+    assert table[3] == ["metric_2 (%)", "2.25 ± 0.10", "2.75 ± 0.20", "2.5"]
+    assert len(table) == 13
+    assert texts(document, "listing") == ["x = 5\n  y = 6 + x"]
+    assert texts(document) == ["Before it.", "Below it."]
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bonsai.audit.document import Cell
 
@@ -32,6 +32,14 @@ class Row:
     def add(self, text: str, bold: bool, x0: float, x1: float) -> None:
         """Put a cell to its right."""
         self.cells.append(Placed(text, bold, x0, x1))
+
+    def goes_on(self, text: str, x0: float) -> bool:
+        """Put a line below the cell that begins where it does; whether there is one."""
+        for number, cell in enumerate(self.cells):
+            if abs(cell.x0 - x0) < 3:
+                self.cells[number] = replace(cell, text=f"{cell.text} {text}")
+                return True
+        return False
 
 
 def table_of(rows: Sequence[Row]) -> tuple[tuple[tuple[Cell, ...], ...], int]:

@@ -14,7 +14,7 @@ from bonsai.audit.reading.latex_references import YEAR, split_entry
 from bonsai.audit.reading.pdf_grid import Row, table_of
 from bonsai.audit.reading.pdf_pages import Glyph, Image, Opened, Page
 from bonsai.audit.reading.pdf_tagged import CITED, ENTRY, hyphenated, numbers_in
-from bonsai.audit.reading.pdf_text import joined
+from bonsai.audit.reading.pdf_text import indented, joined
 from bonsai.audit.reading.wording import is_bold, plain
 
 WIDE = 0.9  # of a letter's size: a gap that no justified line has; it parts cells and columns
@@ -62,6 +62,12 @@ class Line:
         return plain(" ".join(joined(part) for part in self.parts))
 
     @property
+    def is_code(self) -> bool:
+        """Whether all of them are of one width, and they are more than two."""
+        letters = self.glyphs
+        return len(letters) > 2 and all(glyph.mono for glyph in letters)
+
+    @property
     def is_bold(self) -> bool:
         """Whether all of its letters are."""
         return all(glyph.bold for glyph in self.glyphs if not glyph.text.isspace())
@@ -88,6 +94,7 @@ class _Reader:
         self.in_references = False
         self.lines: list[Line] = []  # of the paragraph that is being read
         self.rows: list[Row] = []  # of the table
+        self.code: list[Line] = []  # of the listing
         self.waiting: list[tuple[Image, int]] = []  # pictures without a caption so far
         self.headed: Line | None = None  # the line of a heading, which the next may go on with
         self.began = False  # whether the first section, or the abstract, has begun
@@ -116,15 +123,23 @@ class _Reader:
             self.document.blocks[-1] = Block("heading", self.section, last.place, self.section)
             return
         if self._is_row(line) and not self.in_references:
-            if self.lines:
-                self.flush()
+            if not self.rows and near and len(self.lines) == 1 and len(self.lines[0].parts) > 1:
+                self.rows.append(_row(self.lines.pop()))  # its heading, which holds no number
+            self.flush_lines()
             self.rows.append(_row(line))
             return
         if self.rows:
             if near and len(line.parts) == 1 and len(self.rows) > 1 and self._within(line):
+                if text[0].islower() and self.rows[-1].goes_on(text, line.x0):
+                    return
                 self.rows.append(_row(line))
                 return
             self.flush()
+        if line.is_code and not CAPTION.match(text):
+            self.flush_lines()
+            self.code.append(line)
+            return
+        self.flush_code()
         if self._is_heading(line, near):
             self.flush()
             self.heading(text, line)
@@ -154,7 +169,7 @@ class _Reader:
         """Whether a line is a row of a table: it has wide gaps, and is no formula with a number."""
         if len(line.parts) < 2 or len(line.parts) > 40:
             return False
-        if line.is_bold and line.size > 1.15 * self.size:  # a heading, spread out
+        if line.is_code or (line.is_bold and line.size > 1.15 * self.size):  # or a heading
             return False
         if len(line.parts) == 2 and re.fullmatch(r"\(\d+\)", plain(joined(line.parts[1]))):
             return False
@@ -200,9 +215,23 @@ class _Reader:
             self.headed = line
 
     def flush(self) -> None:
-        """End the paragraph, or the table."""
+        """End the paragraph, the table, the listing."""
+        self.flush_code()
         if self.rows:
             self.table()
+        self.flush_lines()
+
+    def flush_code(self) -> None:
+        """End the listing."""
+        lines, self.code = self.code, []
+        if lines:
+            left = min(line.x0 for line in lines)
+            texts = [indented(line.glyphs, left) for line in lines]
+            place = f"page {lines[0].page}"
+            self.document.blocks.append(Block("listing", "\n".join(texts), place, self.section))
+
+    def flush_lines(self) -> None:
+        """End the paragraph."""
         lines, self.lines = self.lines, []
         if not lines:
             return
@@ -381,10 +410,18 @@ def _gutter(page: Page, letters: Sequence[Glyph]) -> float | None:
     if best is None or least > 0.25 * len(bases):
         return None
     middle = best[0]
-    lefts = [sum(each.x1 < middle for each in row) for row in bases.values()]
-    rights = [sum(each.x0 > middle for each in row) for row in bases.values()]
-    is_filled = all(sum(count > 18 for count in side) >= 8 for side in (lefts, rights))
+    lefts = [[each for each in row if each.x1 < middle] for row in bases.values()]
+    rights = [[each for each in row if each.x0 > middle] for row in bases.values()]
+    is_filled = all(sum(map(_is_running, side)) >= 8 for side in (lefts, rights))
     return middle if is_filled else None
+
+
+def _is_running(row: Sequence[Glyph]) -> bool:
+    """Whether letters make a line of text, and no row of a table."""
+    if len(row) <= 18:
+        return False
+    row = sorted(row, key=lambda each: each.x0)
+    return all(after.x0 - before.x1 <= WIDE * before.size for before, after in pairwise(row))
 
 
 def _line(page: Page, row: Sequence[Glyph]) -> Line:

@@ -17,6 +17,7 @@ MOST_BYTES = 60_000_000
 MOST_PAGES = 300
 MOST_GLYPHS = 2_000_000
 MOST_INFLATED = 600_000_000  # bytes of all that is packed in it
+MONO = re.compile(r"mono|courier|consol|typewriter|CMTT|CMSLTT|SFTT|LMTT|lmtk", re.I)
 BOLD = re.compile(r"bold|black|heavy|demi|CMBX|CMB\d|[-,]Bd|\bMedi", re.I)
 
 
@@ -31,6 +32,7 @@ class Glyph:
         base: its base line, in points from below.
         size: of its font.
         bold: whether that is bold.
+        mono: whether all its letters have one width.
         mark: the number of the marked content that it is in; None outside.
     """
 
@@ -40,6 +42,7 @@ class Glyph:
     base: float
     size: float
     bold: bool
+    mono: bool
     mark: int | None
 
 
@@ -204,6 +207,7 @@ def _device(manager: Any) -> Any:
                         Glyph(
                             letter.get_text(), letter.x0, letter.x1, letter.matrix[5],
                             abs(letter.size) or 1.0, bool(BOLD.search(letter.fontname)),
+                            bool(MONO.search(letter.fontname)),
                             self.marks[-1][0] if self.marks else None,
                         )
                     )  # fmt: skip

@@ -11,8 +11,8 @@ from bonsai.audit.document import Block, Cell, Citation, Document, Figure, Kind,
 from bonsai.audit.reading.latex_references import YEAR, split_entry
 from bonsai.audit.reading.latex_tables import may_be_head
 from bonsai.audit.reading.pdf_pages import Glyph, Image, Opened
-from bonsai.audit.reading.pdf_text import is_new_line, joined
-from bonsai.audit.reading.wording import BOLD, PLAIN, is_bold, plain
+from bonsai.audit.reading.pdf_text import indented, is_new_line, joined
+from bonsai.audit.reading.wording import is_bold, plain
 
 MOST_DEPTH = 60
 MOST_ELEMENTS = 300_000
@@ -249,11 +249,7 @@ class _Reader:
             else:
                 lines.append([glyph])
         left = min((line[0].x0 for line in lines), default=0.0)
-        texts = []
-        for line in lines:
-            wide = max(0.1, line[0].x1 - line[0].x0)
-            indent = " " * min(80, round((line[0].x0 - left) / wide))
-            texts.append(indent + joined(line).replace(BOLD, "").replace(PLAIN, ""))
+        texts = [indented(line, left) for line in lines]
         text = "\n".join(texts).strip("\n")
         if len(texts) == 1 and not element.is_block:
             self.block(self.kind, plain(text), element)

@@ -42,6 +42,13 @@ def joined(glyphs: Sequence[Glyph], hyphenated: Iterable[str] = ()) -> str:
     return "".join(pieces) + (PLAIN if bold else "")
 
 
+def indented(glyphs: Sequence[Glyph], left: float) -> str:
+    """A line of code with the spaces before it."""
+    wide = max(0.1, glyphs[0].x1 - glyphs[0].x0)
+    indent = " " * min(80, round((glyphs[0].x0 - left) / wide))
+    return indent + joined(glyphs).replace(BOLD, "").replace(PLAIN, "")
+
+
 def is_new_line(before: Glyph, after: Glyph) -> bool:
     """Whether a letter stands on another line than the one before it."""
     size = max(before.size, after.size)
