@@ -220,7 +220,7 @@ def _carries(claim: Carried, senses: frozenset[str], denied: bool) -> bool:
 
 def work_without_run(sentence: str, scene: Scene) -> str:
     """Why a statement of work may not stand: it refers to no run and no claim by a key."""
-    bare = blanked(sentence, scene)
+    bare = vocabulary.ASKING.sub("", blanked(sentence, scene))
     if found := vocabulary.NOT_DONE.search(bare):
         if not set(re.findall(r"[a-z]+", found.group().lower())) <= scene.known:
             return f"{found.group()!r} is nothing that the template or the idea speaks of"

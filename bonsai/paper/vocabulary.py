@@ -124,10 +124,14 @@ FRAMING = re.compile(
 """Words that say that a gain is asked for, not stated: the verdict must follow as a key."""
 QUESTION = re.compile(
     r"\b(?:asks?|asked|question|unknown|unclear|open|not\s+(?:known|told|clear))\b.*\bwhether\b"
-    r"|\btells?\s+(?:us\s+)?whether\b",
+    r"|\b(?:tells?|(?:study|examine|investigate|explore|test|check))\s+(?:us\s+)?whether\b",
     re.IGNORECASE,
 )
 """A question, which states nothing."""
+ASKING = re.compile(
+    r"we\s+(?:study|examine|investigate|explore|test|check)\s+whether\b", re.IGNORECASE
+)
+"""What sounds like work, and is a question."""
 DONE = re.compile(
     r"\b(?:(?:re)?trained|tested|evaluated|compared|repeated|varied|tuned|swept|explored|investigated"
     r"|measured|assessed|benchmarked|replicated|reproduced|checked|studied|examined|probed|inspected"
@@ -168,21 +172,25 @@ AFTER = re.compile(
 )
 """Units after a value: it comes with its own."""
 _COMMON = (
-    "a about above across after again against all also although among an and another any "
-    "are as asked at baseline baselines because before behind below beside besides between "
-    "beyond both but by changes claims code compared control controls conversely data "
-    "despite difference differences does each either even every everything experiments few "
-    "fewer figures finally for fresh from further given had has have hence here how however "
-    "i idea ideas if in inside instead interval intervals is it its itself judged later "
-    "learning like limits many measured measurements metric metrics model models more "
-    "moreover most much nearly neither network networks neural neurons nevertheless no none "
-    "nor not nothing now nowhere of often on only or other others otherwise our ours out "
-    "outside over overall part parts perhaps prior program programs rather related result "
-    "results run runs score scores seed seeds since so some still such than that the their "
-    "them then there thereby therefore these they this those though through thus to "
-    "together too toward towards training under unless unlike until up upon us using value "
-    "values verdict verdicts very was we weights well were what whatever when where whereas "
-    "whether which while who whose why with within without work works yet you"
+    "a about above accuracy across after again against agents all also although among an and "
+    "another any are as asked at baseline baselines because before behind below beside besides "
+    "between beyond biological both but by certain changes channels claims classical code common "
+    "compared control controls conversely convolutional data deep despite difference differences "
+    "different does each earlier early either even every everything existing experiments few "
+    "fewer figures finally for fresh from further future given had has have hence here how "
+    "however i idea ideas if images in inside instead interval intervals is it its itself judged "
+    "known language large late later layers learning like limits machine many measured "
+    "measurements method methods metric metrics model models more moreover most much nearly "
+    "neither network networks neural neurons nevertheless new no noise none nor not nothing now "
+    "nowhere of often old on only open or other others otherwise our ours out outside over "
+    "overall parameters part parts perhaps plain previous prior program programs random rather "
+    "recent related result results run runs same samples score scores seed seeds several similar "
+    "simple since small so some standard statistical still such table tables test tests than that "
+    "the their them then there thereby therefore these they this those though through thus to "
+    "together too toward towards training under units unless unlike until up upon us using "
+    "validation value values variation verdict verdicts very was we weights well were what "
+    "whatever when where whereas whether which while who whole whose why with within without work "
+    "works yet you"
 )
 STARTS = frozenset(_COMMON.split())
 """Words that a sentence may begin with, beside those of the template and the idea."""

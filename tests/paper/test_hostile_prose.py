@@ -134,6 +134,16 @@ def test_a_sentence_is_sent_back_with_the_reason_twice_and_then_left_out() -> No
     assert prose.fields == {name: [TRUTH] for name in FIELDS}
 
 
+def test_the_model_is_told_what_the_claims_came_to_first() -> None:
+    _, model, _ = stubborn()
+    told = model.bodies[0]["messages"][0]["content"]
+    values = told[told.index("# What was measured") : told.index("# What may be cited")]
+    keys = [line.split(":")[0][2:] for line in values.splitlines() if line.startswith("- ")]
+    assert keys[0].startswith("toy.gains.claim_1.")
+    assert "toy.gains.run_1.fresh.test_accuracy" in keys
+    assert not [key for key in keys if key.endswith(".bare")], "a value comes with its unit"
+
+
 def test_nothing_outside_the_folder_is_read_or_written() -> None:
     chosen, _, _ = stubborn()
     home = chosen.sweep.results.parent

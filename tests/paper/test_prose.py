@@ -83,6 +83,7 @@ def test_a_sentence_becomes_words_values_citations_and_names() -> None:
         "Pruning removes weights that matter little, e.g. those near nothing.",
         "We ask whether pruning improves a network.",
         "It is unknown whether the effect is stronger elsewhere.",
+        "We study whether pruning is better.",
         "The claim that it improves test_accuracy is {open_it.claim_1.verdict}.",
         "Whether it raises test_accuracy is {lost_it.claim_1.verdict}.",
         "It improves test_accuracy by {won_it.claim_1.difference} ({won_it.claim_1.p}).",
@@ -198,6 +199,8 @@ def test_a_result_that_no_verdict_carries_goes_back(text: str) -> None:
         "A user study with {won_it.claim_1.seeds} was made.",
         "Cross-validation gives {won_it.claim_1.value}.",
         "We compare it with others.",
+        "We tested whether it does.",
+        "We study whether it does, and we run it elsewhere.",
         "Additional experiments agree.",
         "Experiments show that it trains.",
         "The network was trained by hand with run_1.",  # a name alone is no key
