@@ -85,6 +85,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/early_stopping.py --worlds 20
 	$(BIN)/python benchmarks/search_overhead.py --candidates 1000
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/audit.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -46,12 +46,13 @@ UNITS = tuple(
 WORDS = {
     "twice": 2.0, "double": 2.0, "doubles": 2.0, "doubled": 2.0, "doubling": 2.0, "thrice": 3.0,
     "triple": 3.0, "triples": 3.0, "tripled": 3.0, "tripling": 3.0, "quadruple": 4.0,
-    "quadruples": 4.0, "quadrupled": 4.0, "halves": 0.5, "halved": 0.5, "halving": 0.5,
+    "quadruples": 4.0, "quadrupled": 4.0, "half": 0.5, "halves": 0.5, "halved": 0.5, "halving": 0.5,
 }  # fmt: skip
 SMALL = {"two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0,
          "eight": 8.0, "nine": 9.0, "ten": 10.0}  # fmt: skip
 WORDED = re.compile(
     rf"\b(?P<word>{'|'.join(sorted(WORDS, key=len, reverse=True))})\b"
+    r"|\b(?P<half>half)\s+(?:the|as)\b"
     rf"|\b(?P<small>{'|'.join(SMALL)})(?:-?fold|\s+times)\b",
     re.IGNORECASE,
 )
@@ -207,7 +208,7 @@ def _is_label(
 
 def _words(text: str) -> Iterator[Number]:
     for match in WORDED.finditer(text):
-        word = (match.group("word") or "").lower()
+        word = (match.group("word") or match.group("half") or "").lower()
         value = WORDS[word] if word else SMALL[match.group("small").lower()]
         if word == "double" and re.match(
             r"[\s-]+(?:precision|blind|descent|check|q)\b", text[match.end() :]

@@ -233,7 +233,9 @@ def _compared(
     sign = _sign(difference)
     base = (each.source, each.run, metric.name, True, sign)
     if number.unit == "times":
-        for one, two in ((first, second), (second, first)):
+        # `half of` is said of the run itself; `twice as fast` may be said of either.
+        ways = ((first, second),) if number.value < 1 else ((first, second), (second, first))
+        for one, two in ways:
             if two:
                 yield Candidate(abs(one / two), f"{what}: {one / two:.4g} times", *base)
         return
