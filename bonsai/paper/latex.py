@@ -18,6 +18,7 @@ from pathlib import Path
 from bonsai import execution
 from bonsai.base import BonsaiError, untrusted, write_atomically
 from bonsai.paper.blocks import block, escape, said
+from bonsai.paper.checking import check_identifiers
 from bonsai.paper.document import Block, Heading, Paper, Paragraph
 from bonsai.paper.references import BLOCK, Reference, as_bibtex
 from bonsai.templates import new
@@ -111,7 +112,8 @@ def write_latex(
             "latex/template.tex has no block \\begin{filecontents}{references.bib}; the references "
             "go there (`bonsai doctor` tells what else a paper needs)"
         )
-    entries = as_bibtex(references, paper.cited)
+    checked = check_identifiers(references.values(), folder.parent, network=False)
+    entries = as_bibtex(references, paper.cited, checked)
     text = BLOCK.sub(
         lambda found: found.group().replace(found.group(1), f"\n{entries}\n", 1), text, count=1
     )

@@ -63,11 +63,17 @@ class Reference:
         Args:
             checked: by identifier, whether it still answers; one that is missing was not checked.
         """
+        return f"{self.text} ({self._told(checked)})" if self.was_found else self.text
+
+    def entry(self, checked: Mapping[str, bool]) -> str:
+        """The same as an entry of BibTeX; what a search found has a note at its end."""
         if not self.was_found:
-            return self.text
-        answer = checked.get(self.identifier)
+            return self.bibtex
+        return self.bibtex.removesuffix("}\n}") + f" ({self._told(checked)})}}\n}}"
+
+    def _told(self, checked: Mapping[str, bool]) -> str:
         told = {None: "identifier not checked", True: "identifier checked"}
-        return f"{self.text} ({told.get(answer, 'identifier not found any more')})"
+        return told.get(checked.get(self.identifier), "identifier not found any more")
 
 
 def collect(template: Path, ideas: Iterable[Idea]) -> dict[str, Reference]:
@@ -92,8 +98,16 @@ def collect(template: Path, ideas: Iterable[Idea]) -> dict[str, Reference]:
     return found
 
 
-def as_bibtex(references: Mapping[str, Reference], cited: Iterable[str]) -> str:
+def as_bibtex(
+    references: Mapping[str, Reference], cited: Iterable[str],
+    checked: Mapping[str, bool] | None = None,
+) -> str:  # fmt: skip
     """The references that are cited, as a file of BibTeX.
+
+    Args:
+        references: those that may be cited.
+        cited: their keys.
+        checked: by identifier, whether it still answers.
 
     Raises:
         BonsaiError: something is cited that is not among them.
@@ -105,7 +119,7 @@ def as_bibtex(references: Mapping[str, Reference], cited: Iterable[str]) -> str:
                 f"the paper cites {key}, which is neither in the template's references.bib or "
                 "latex/template.tex, nor a source of the idea, nor found by its search"
             )
-        entries.append(references[key].bibtex)
+        entries.append(references[key].entry(checked or {}))
     return "\n\n".join(entries)
 
 

@@ -74,6 +74,9 @@ def test_what_a_search_found_says_whether_it_was_checked(tmp_path: Path) -> None
     assert grown.shown({}).endswith("(identifier not checked)")
     assert grown.shown({grown.identifier: True}).endswith("(identifier checked)")
     assert grown.shown({grown.identifier: False}).endswith("(identifier not found any more)")
+    noted = bibliography.read(as_bibtex(found, found, {mutual.identifier: True})).entries
+    assert noted[grown.key].fields["note"] == "10.1000/grown.7 (identifier not checked)"
+    assert noted[mutual.key].fields["note"] == "arXiv:2401.00001 (identifier checked)"
 
 
 @pytest.mark.parametrize(
