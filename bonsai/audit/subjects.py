@@ -168,13 +168,7 @@ def label_stems(run: Run) -> list[frozenset[str]]:
     return found
 
 
-DULL = frozenset(
-    words(
-        """with without from baseline base model method variant control network training test data
-        large small high more less only than that this both other another random default standard
-        first second fixed new"""
-    )
-)
+DULL = frozenset(words("with from baseline model method variant network data than that this both"))
 
 
 def _stem(word: str) -> str:

@@ -135,8 +135,12 @@ def levels(
                         for value in each.values:
                             yield _level(each, value, factor, metric, " on one seed")
                 if len(found) > 1:
-                    mean = statistics.fmean(each.mean for each in found)
-                    yield _level(found[0], mean, factor, metric, " on average over data sets")
+                    means = [each.mean for each in found]
+                    # An author may have averaged what the paper shows, which is rounded.
+                    shown = [round(mean * factor, max(0, number.digits)) / factor for mean in means]
+                    for some in (means, shown):
+                        mean = statistics.fmean(some)
+                        yield _level(found[0], mean, factor, metric, " on average over data sets")
 
 
 def _of(facts: Facts, run: str, metric: str, datasets: Sequence[str]) -> list[Measured]:
@@ -240,9 +244,10 @@ def _compared(
                 yield Candidate(abs(one / two), f"{what}: {one / two:.4g} times", *base)
         return
     for factor in scales(number, metric, facts):
-        yield Candidate(
-            abs(difference) * factor, f"{what}: a difference of {difference:+.4g}", *base
-        )
+        # Of the values as they are, and of those that the paper shows, which are rounded.
+        rounded = [round(value * factor, max(0, number.digits)) for value in (first, second)]
+        for gap in (abs(difference) * factor, abs(rounded[0] - rounded[1])):
+            yield Candidate(gap, f"{what}: a difference of {difference:+.4g}", *base)
     if number.unit == "%" and second:
         relative = 100 * difference / abs(second)
         yield Candidate(abs(relative), f"{what}: {relative:+.4g} %", *base)
