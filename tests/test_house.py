@@ -29,7 +29,7 @@ PAGES = sorted(
 )
 # Files that a page names and that are made by what it describes.
 MADE = re.compile(
-    r"^(results|ideas|run_\w+|report|index\.html|\.venv|~|path/to|AI-Scientist|ImageFolder|train\.py|<)"
+    r"^(results|ideas|run_\w+|report|index\.html|\.venv|~|path/to|AI-Scientist|ImageFolder|train\.py|(?:paper|prose)\.json|<)"
     r"|[<>*{]"
 )
 
