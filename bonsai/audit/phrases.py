@@ -165,3 +165,8 @@ CLAIMED = phrase(
     |\bno\s+result\b"""
 )
 """What says that a sentence repeats a claim, and does not make it."""
+PLANNED = phrase(
+    r"""\s*(?:vary|extend|set|keep|hold|take|try|choose|add|replace|repeat|remove|apply|let)
+    \s+(?!of\b)"""
+)
+"""How a sentence begins that says what is to be done."""

@@ -16,6 +16,7 @@ from bonsai.audit.phrases import (
     BAD,
     DOWN,
     GOOD,
+    PLANNED,
     RESULTS,
     SEEDS,
     SETUP,
@@ -417,6 +418,8 @@ def _without_metric(at: Place, said: Said, facts: Facts) -> Iterator[Finding]:
 def _is_result(at: Place, said: Said) -> bool:
     """Whether a number is stated as a result: what makes it one must stand beside it."""
     number = said.number
+    if PLANNED.match(at.sentence.text):
+        return False
     low, high = statements.clause(at.sentence.text, number.start, number.end)
     clause = at.sentence.text[low:high]
     if NOT_CLAIMED.search(clause) and re.search(

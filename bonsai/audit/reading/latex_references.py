@@ -13,7 +13,8 @@ from bonsai.audit.reading.inline import Inline, Node, arguments, kinds, source_o
 from bonsai.audit.reading.wording import plain
 from bonsai.base import bibliography, untrusted
 
-YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
+YEAR = re.compile(r"(?<![\w./-])(?:19|20)\d\d(?=[a-z]?(?![\w./-]*[/\w]))")
+"""A year; parts of addresses and identifiers (`10.1016/j.jesp.2006.02.004`) are none."""
 STOP = re.compile(r"(?<=[^\W\d_]{2})\.\s+|(?<=\(\d{4}\))\.?\s+|(?<=\d[a-z)])\.\s+|(?<=\d)\.\s+")
 NAMED = re.compile(r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]*\])?{([^}]*)}")
 MOST_ENTRIES = 3000
