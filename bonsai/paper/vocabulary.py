@@ -61,7 +61,8 @@ CERTAIN = re.compile(
     r"|establish\w*|validat(?:e|es|ed|ing)\b|guarantee\w*|conclusive\w*|undoubted\w*|undeniab\w*"
     r"|unequivocal\w*|unambiguous\w*|definite\w*|definitive\w*|certain(?:ly|ty)\b|surely\b|always\b"
     r"|invariabl\w*|robust\w*|consisten(?:t|tly|cy)\b|reliab\w*|verif(?:y|ies|ied|ying)\b|doubtless\b"
-    r"|(?:holds?|held)\s+(?:true|up|in\s+(?:all|every))\b)",
+    r"|(?:holds?|held)\s+(?:true|up|in\s+(?:all|every))\b|chance\b|coinciden\w*|meaningful\w*"
+    r"|agree(?:s|d|ment)?\b|unanimous\w*)",
     re.IGNORECASE,
 )
 BETTER = re.compile(
@@ -74,25 +75,26 @@ BETTER = re.compile(
     r"|(?:work|perform)(?:s|ed)?\s+(?:very\s+|quite\s+)?well\b|cheaper\b|quicker\b|accurate\w*"
     r"|efficien\w*|powerful\w*|mitigat\w*|solv(?:e|es|ed)\b|ahead\b|upper\s+hand\b|edges?\s+out\b"
     r"|pa(?:ys|id)\s+off\b|overtak\w*|overtook\b|eclips\w*|trump(?:s|ed)?\b|dominat\w*"
-    r"|positive\s+(?:effect|result|impact|influence)\w*)",
+    r"|positive\s+(?:effect|result|impact|influence)\w*|thriv\w*|flourish\w*|shin(?:es|ed)\b"
+    r"|new\s+standard\w*|strength\s+to\s+strength)",
     re.IGNORECASE,
 )
 WORSE = re.compile(
     r"\b(?:wors(?:e|en|ens|ened|ening)\b|inferior\w*|degrad\w*|deteriorat\w*|harm\w*|hurt\w*|slower\b"
     r"|weaker\b|weaken\w*|under-?perform\w*|fail(?:s|ed|ure|ures|ing)?\b|los(?:es|t|ing)\b|behind\b"
     r"|loss(?:es)?\s+(?:of|in)\b|poor(?:ly|er)?\b|detriment\w*|damag\w*|useless\b|ineffective\w*"
-    r"|negative\s+(?:effect|result|impact|influence)\w*)",
+    r"|negative\s+(?:effect|result|impact|influence)\w*|suffer\w*|struggl\w*|br(?:eaks?|oke)\s+down)",
     re.IGNORECASE,
 )
 RAISED = re.compile(
     r"\b(?:higher\b|greater\b|larger\b|bigger\b|exceed\w*|rais(?:e|es|ed|ing)\b|ris(?:e|es|en|ing)\b"
-    r"|rose\b|increas\w*|climb\w*|soar\w*|jump\w*|surg(?:e|es|ed|ing)\b|grew\b|upwards?\b|(?:go|goes|went|gone|is|are|was|were)\s+up\b)",
+    r"|rose\b|increas\w*|climb\w*|soar\w*|jump\w*|lift(?:s|ed|ing)?\b|spik(?:e|es|ed)\b|skyrocket\w*|surg(?:e|es|ed|ing)\b|grew\b|upwards?\b|(?:go|goes|went|gone|is|are|was|were)\s+up\b)",
     re.IGNORECASE,
 )
 LOWERED = re.compile(
     r"\b(?:drop(?:s|ped|ping)?\b|fall(?:s|en|ing)?\b|fell\b|declin\w*|decreas\w*|low(?:er|ers|ered|ering)\b"
     r"|smaller\b|fewer\b|reduc\w*|shr[iau]nk\w*|diminish\w*|plummet\w*|cuts?\b|downwards?\b|(?:go|goes|went|gone|is|are|was|were)\s+down\b"
-    r"|dip(?:s|ped)?\b|sank\b|sinks?\b)",
+    r"|dip(?:s|ped)?\b|sank\b|sinks?\b|collaps\w*|vanish\w*|disappear\w*|evaporat\w*|tumbl\w*)",
     re.IGNORECASE,
 )
 MORE = re.compile(r"\bmore\s+(?!than\b|seeds?\b|runs?\b|is\b|are\b)[a-z]+", re.IGNORECASE)
@@ -137,7 +139,9 @@ DONE = re.compile(
     r"|measured|assessed|benchmarked|replicated|reproduced|checked|studied|examined|probed|inspected"
     r"|experimented|ran\b|(?:was|were|been|be|have|had|has)\s+run\b|executed|conducted|performed|tried"
     r"|(?:we|authors?)\s+(?:\w+ly\s+|also\s+|then\s+)?(?:train|test|evaluate|compare|repeat|vary|tune"
-    r"|sweep|measure|run|study|explore|examine|probe|check|benchmark|replicate|reproduce|investigate)\b"
+    r"|sweep|measure|run|study|explore|examine|probe|check|benchmark|replicate|reproduce|investigate"
+    r"|removed?|disabled?|replaced?|omit(?:ted)?|swap(?:ped)?|dropped|(?:turn|switch)(?:ed)?\s+off"
+    r"|saw|see|observed?|found|find|obtain(?:ed)?|noticed?)\b"
     r"|(?:further|additional|extra|other|more|larger|several|many)\s+(?:experiments?|runs?|trials?|seeds?"
     r"|data\s?sets?|tests?)|experiments?\s+(?:show|suggest|indicate|reveal)\w*)",
     re.IGNORECASE,

@@ -183,6 +183,12 @@ def test_a_value_stands_beside_the_run_and_metric_that_it_belongs_to(
         "It out-performs others.",
         "It is more accurate.",
         "It pulls ahead.",
+        "Our approach sets a new standard.",
+        "It is statistically meaningful.",
+        "The effect is unlikely to be due to chance.",
+        "Every seed agreed.",
+        "Accuracy goes from strength to strength.",
+        "Errors vanish almost entirely.",
     ],
 )
 def test_a_result_that_no_verdict_carries_goes_back(text: str) -> None:
@@ -204,6 +210,8 @@ def test_a_result_that_no_verdict_carries_goes_back(text: str) -> None:
         "Additional experiments agree.",
         "Experiments show that it trains.",
         "The network was trained by hand with run_1.",  # a name alone is no key
+        "We also removed the surround and saw the accuracy.",
+        "We found that the surround is what counts.",
     ],
 )
 def test_work_that_no_run_has_goes_back(text: str) -> None:
