@@ -17,7 +17,7 @@ class Cell:
 
     Attributes:
         text: what stands in it, as plain text.
-        bold: whether all of its numbers, or all of it where it has none, are set in bold.
+        bold: whether its first number, or all of it where it has none, is set in bold.
     """
 
     text: str

@@ -63,9 +63,6 @@ AFTER_DIFFERENCE = phrase(
     |smaller|longer|shorter|(?:in\s+)?(?:improvement|reduction|increase|decrease|gain|drop|speed-?up
     |slow-?down|change|loss|gap|difference)|(?:above|below|over|behind|ahead)\b)"""
 )
-A_DIFFERENCE = phrase(
-    r"""\s*(?:\w+\s+){0,2}(?:improvement|reduction|increase|decrease|gain|drop|speed-?up|change)\b"""
-)
 INTERVAL = phrase(r"\b(?:interval|CI|confidence)\b")
 ROUGHLY = phrase(
     rf"""(?:\b(?:{ABOUT}|approx\.?|close\s+to|over|more\s+than|less\s+than|up\s+to|below|above|under
@@ -158,7 +155,6 @@ BAD = phrase(
 )
 SPREAD = phrase(r"\b(?:deviations?|errors?|spreads?|std|varies|variance|vary)\b|±")
 SEEDS = phrase(r"\bseeds?\b|\bbest\b|\bworst\b|\brang\w+\b|\bsingle\b|\bmax\w*|\bmin\w*")
-IF = phrase(r"\b(?:would|could|should|may|might|will|expect\w*|hypothes\w*|plan\w*|if)\b")
 DENIED = phrase(r"\b(?:not|no|without|rather\s+than|instead\s+of)\b")
 CLAIMED = phrase(
     r"""\bclaim(?:s|ed)?\b|\bhypothes[ie]s\b|\b(?:supported|refuted|undecided)\b

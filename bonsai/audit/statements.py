@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bonsai.audit.document import Block
@@ -352,11 +352,6 @@ def _respectively(sentence: Sentence) -> dict[Number, tuple[str, ...]]:
     if len(levels) != len(sentence.runs) or len(levels) < 2:
         return {}
     return {number: _names(mention) for number, mention in zip(levels, sentence.runs, strict=True)}
-
-
-def soft(each: Said) -> Said:
-    """The same without the runs and data sets that the sentence is taken to name."""
-    return replace(each, runs=(), named=False, datasets=())
 
 
 def repeated_claim(block: Block, text: str, place: int, facts: Facts) -> str:

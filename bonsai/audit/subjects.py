@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -193,11 +193,6 @@ def dataset_mentions(text: str, facts: Facts) -> list[tuple[str, int, int]]:
             if all(match.end() <= start or match.start() >= end for _, start, end in found):
                 found.append((name, match.start(), match.end()))
     return sorted(found, key=lambda each: each[1])
-
-
-def fresh_first(runs: Iterable[Run]) -> list[Run]:
-    """Runs without repetition, in their order."""
-    return list(dict.fromkeys(runs))
 
 
 def is_fraction(metric: Metric, facts: Facts) -> bool:

@@ -39,14 +39,3 @@ def compile_pdf(folder: Path) -> bytes:
         )  # fmt: skip
     except typst.TypstError as error:
         raise BonsaiError(f"{folder / 'paper.typ'} does not become a PDF: {error}") from None
-
-
-def draw_pages(folder: Path, pixels_per_inch: float = 80.0) -> list[bytes]:
-    """The pages as PNG, for people who want to look at them."""
-    import typst
-
-    found = typst.compile(
-        str(folder / "paper.typ"), root=str(folder), format="png", ignore_system_fonts=True,
-        ppi=pixels_per_inch,
-    )  # fmt: skip
-    return [bytes(page) for page in found] if isinstance(found, list) else [bytes(found or b"")]
