@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,13 @@ def test_one_seed_carries_no_significance() -> None:
     [row] = [row for row in rows(said(text), one_seed()) if row.accuses]
     assert row.kind == "certainty"
     assert "one seed" in row.found
+
+
+def test_without_a_second_seed_nothing_is_significant_whatever_it_is_said_of() -> None:
+    known = facts()
+    known.measured = [replace(each, values=(), stderr=None, count=None) for each in known.measured]
+    text = "A second branch significantly raises the test accuracy."
+    assert accused(said(text), known) == {"certainty"}
 
 
 def test_the_metric_may_stand_in_the_sentence_before() -> None:
@@ -328,6 +336,7 @@ def test_a_column_of_seeds_says_how_many_there_are() -> None:
         "In an ablation study we removed the normalisation layer, which reduced accuracy to 85.2.",
         "Without label smoothing, test accuracy falls by 1.4 points.",
         "An ablation of the warm-up shows that accuracy drops.",
+        "We also ablate the warm-up and find that accuracy drops.",
         "When the second vocabulary was taken away, the test accuracy became worse.",
         "We also evaluated on CIFAR-100, where the gain is of the same size.",
         "The same holds on ImageNet.",

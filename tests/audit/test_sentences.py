@@ -73,6 +73,9 @@ def test_what_is_not_on_record_is_accused_with_what_is(text: str, found: str) ->
         ("We ask whether gated units outperform the baseline on digits in test accuracy.", True),
         ("On digits, gated units do not outperform the baseline in test accuracy.", True),
         ("Gated units outperform the baseline in test accuracy.", True),  # on wine, at least
+        ("Gated units have the highest test accuracy on wine.", True),
+        ("Slow decay has the highest test accuracy on wine.", False),
+        ("Slow decay has the second highest test accuracy on wine.", True),
     ],
 )
 def test_a_comparison_in_words_is_recomputed(text: str, is_right: bool) -> None:

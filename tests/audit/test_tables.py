@@ -74,6 +74,12 @@ def test_bold_must_be_the_best_by_the_metrics_own_direction() -> None:
     assert "lower is better" in found[0].found
 
 
+def test_a_second_bold_cell_is_wrong_where_only_the_best_is_bold() -> None:
+    cells = ("Run | Test accuracy", "Baseline | 0.70", "Gated | *0.80*", "Slow decay | *0.754*")
+    assert rows(table(*cells, caption="Results on wine. The best of each column is bold."))
+    assert rows(table(*cells, caption="Results on wine.")) == []
+
+
 def test_a_column_of_differences_is_held_against_the_baseline() -> None:
     right = (
         "Method | Test accuracy | Δ",

@@ -53,6 +53,9 @@ class Place:
     candidates: list[Candidate] = field(default_factory=list)
 
 
+BEST_ALONE = re.compile(r"\bbest\b[^.]*\b(?:bold|each|every|per)\b|\bbold\b[^.]*\bbest\b", re.I)
+
+
 def bold(
     block: Block, places: list[Place], rows: list[Line], columns: list[Line]
 ) -> Iterator[Finding]:
@@ -72,11 +75,13 @@ def bold(
             continue
         values = [place.number.value for place in own]
         best = max(values) if better == "higher" else min(values)
+        # Some set what lies within the error of the best in bold as well.
+        only = BEST_ALONE.search(block.caption) and not any(
+            place.number.spread is not None for place in own
+        )
+        found = any(place.number.value == best for place in marked)
         for place in marked:
-            if (
-                place.number.value != best
-                and not any(each.number.value == best and each.cell.bold for each in own)
-            ) or (place.number.value != best and len(marked) == 1):
+            if place.number.value != best and (only or not found):
                 heading = (rows[place.row] if way == "row" else columns[line]).text
                 yield Finding(
                     "bold", "contradicted", "likely", block.place,

@@ -34,7 +34,8 @@ CHANGE = one_of(
     lower larger smaller faster slower fewer more less reduc\w+ increas\w+ decreas\w+ degrad\w+
     gain\w* drop\w* differ\w* change[sd]? effect\w* advantage\w* benefit\w* boost\w* rais\w+ ris\w+
     fall\w* fell rose declin\w+ enhanc\w+ speed\w* trail\w* loses? lost worsen\w* hurt\w* above
-    below ahead behind reach\w*"""
+    below ahead behind reach\w* lowers lowered lowering rais\w+ cuts? shr[iau]nk\w* grows? grew
+    exceed\w* surpass\w* beats? differ\w* helps? benefit\w* boost\w*"""
 )
 SIGNIFICANT = re.compile(
     rf"\bsignificantly\s+(?:\w+\s+){{0,3}}?{CHANGE}\b"
@@ -153,6 +154,7 @@ def _significance(
     subject = _subject(block, sentence, facts, main)
     judged, measured = subject.verdicts(facts), subject.differences(facts)
     if not judged and not measured:
+        yield from _without_seeds(block, sentence, facts, denied)
         return
     if judged:
         carried = [each for each in judged if is_carried(each)]
@@ -185,6 +187,19 @@ def _significance(
             "possible" if costs else "likely",
             f"Nothing tells a difference from chance: {why}. {measured[0].told()}",
             measured[0].one.source,
+        )  # fmt: skip
+
+
+def _without_seeds(block: Block, sentence: str, facts: Facts, denied: bool) -> Iterator[Finding]:
+    """Whatever a sentence is about: where no run has a second seed, nothing is significant."""
+    names = {metric.name for metric in metrics(sentence, facts)}
+    known = [each for each in facts.measured if each.metric in names and not each.stale]
+    seeds = any(each.stderr or (each.count or len(each.values)) > 1 for each in known)
+    if known and not seeds and not denied:
+        yield _row(
+            block, sentence, "unsupported", "likely",
+            "Nothing tells a difference from chance: neither seeds nor errors are on record.",
+            known[0].source,
         )  # fmt: skip
 
 

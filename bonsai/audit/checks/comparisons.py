@@ -43,6 +43,15 @@ BARE = re.compile(
     r"(?=\s+(?:in\s+terms\s+of|in|on|for|with\s+respect)\b)",
     re.IGNORECASE,
 )
+SUPERLATIVES: dict[str, Way] = {
+    "best": "better", "worst": "worse", "highest": "higher", "lowest": "lower", "largest": "higher",
+    "smallest": "lower",
+}  # fmt: skip
+SUPERLATIVE = re.compile(
+    r"(?<!second )(?<!second-)\b(?:the|its)\s+(?:overall\s+)?"
+    r"(best|worst|highest|lowest|largest|smallest)\b(?!\s+(?:of|run|seed|among)\b)",
+    re.IGNORECASE,
+)
 COMPARED = re.compile(r"\b(?:compared\s+(?:to|with)|against|relative\s+to|versus)\b", re.IGNORECASE)
 DENIED = re.compile(
     r"\b(?:not|no|never|neither|nor|without|whether|if|hardly|would|could|should|may|might|will"
@@ -63,6 +72,7 @@ class Comparison:
     words: str
     place: int
     named: bool
+    every: bool = False  # whether it is said of all others, so that one of them refutes it
 
 
 def comparisons(document: Document, facts: Facts) -> Iterator[Finding]:
@@ -105,6 +115,26 @@ def _stated(sentence: Sentence, facts: Facts) -> Iterator[Comparison]:
                 yield Comparison(_names(one), _names(references[0]), stated, match.group(),
                                  match.start(), one in sentence.runs)  # fmt: skip
     yield from _verbs(sentence, facts, taken)
+    yield from _best(sentence, facts)
+
+
+def _best(sentence: Sentence, facts: Facts) -> Iterator[Comparison]:
+    """`A has the lowest M`: against every other run of its kind."""
+    text = sentence.text
+    for match in SUPERLATIVE.finditer(text):
+        after = metric_mentions(text[match.end() : match.end() + 40], facts)
+        if not after or after[0].start > 24 or _denied(text, match):
+            continue
+        ones = [each for each in sentence.runs if each.end <= match.start()]
+        one = ones[-1] if ones else None
+        if one is None or re.search(r"[;:]", text[one.end : match.start()]):
+            continue
+        for name in _names(one):
+            others = tuple(
+                other for other in facts.runs if other != name and _kind(other) == _kind(name)
+            )
+            yield Comparison((name,), others, SUPERLATIVES[match.group(1).lower()], match.group(),
+                             match.start(), True, every=True)  # fmt: skip
 
 
 def _verbs(sentence: Sentence, facts: Facts, taken: list[tuple[int, int]]) -> Iterator[Comparison]:
@@ -184,8 +214,10 @@ def _judge(block: Block, sentence: Sentence, said: Comparison, facts: Facts) -> 
         for one in said.ones:
             for other in said.others:
                 truths += _signs(one, other, metric, datasets, said.way, facts)
-    if not truths or any(sign >= 0 for sign, _, _ in truths):
+    against = [truth for truth in truths if truth[0] < 0]
+    if not against or (len(against) < len(truths) and not said.every):
         return
+    truths = against
     sure: Sure = "sure" if said.named and close and len(metrics) == 1 else "likely"
     yield Finding(
         "comparison", "contradicted", sure, block.place, shortened(sentence.text),

@@ -54,6 +54,7 @@ ABLATION = re.compile(r"\bablat\w+", re.I)
 LACKING = re.compile(rf"(?<![\w/]){LACK}\s+(?:of\s+)?{WHAT}{STOP}", re.I)
 ABLATED = re.compile(rf"\bablat\w+\s*\(no\s+{WHAT}\)", re.I)
 ABLATION_OF = re.compile(rf"\bablat\w+\s+(?:\w+\s+)?(?:of|on|over)\s+{WHAT}{STOP}", re.I)
+ABLATES = re.compile(rf"\bablat(?:e|ed|es|ing)\s+(?:(?:the|our|its)\s+)?{WHAT}{STOP}", re.I)
 TAKEN_AWAY = re.compile(
     rf"\b(?:when|once|after|if)\s+{WHAT}\s+(?:is|are|was|were)\s+(?:taken away|removed|disabled"
     r"|dropped|left out|switched off|turned off|ablated|omitted)\b",
@@ -245,6 +246,7 @@ def _ablation(block: Block, sentence: str, facts: Facts, done: _Done) -> Iterato
     )
     found = (
         ABLATION_OF.search(sentence) or ABLATED.search(sentence) or TAKEN_AWAY.search(sentence)
+        or ABLATES.search(sentence)
         or (LACKING.search(sentence) if is_ablation or result else None)
     )  # fmt: skip
     if found is None:
