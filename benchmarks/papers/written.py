@@ -17,9 +17,9 @@ from typing import Any
 
 from benchmarks.papers.manuscripts import KINDS, Block, Kind, Planted, helped, swapped
 from benchmarks.papers.packing import unpack
+from bonsai.paper import choose, write
 from bonsai.paper.document import Paper
 from bonsai.paper.typesetting import compile_pdf
-from bonsai.paper.writing import choose, write
 
 IDEAS: dict[str, tuple[str | None, ...]] = {
     "cell_division": ("division_vs_neurogenesis", "runaway_selection", None),

@@ -45,6 +45,11 @@ class Run:
     idea: str = ""
 
 
+def kind_of(name: str) -> str:
+    """The kind of a run's seeds: what stands in brackets behind its name."""
+    return name[len(name.split(" (")[0]) :]
+
+
 @dataclass(frozen=True)
 class Measured:
     """A metric of a run on a data set.

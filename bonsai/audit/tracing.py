@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bonsai.audit.facts import Compared, Facts, Measured, Metric
+from bonsai.audit.facts import Compared, Facts, Measured, Metric, kind_of
 from bonsai.audit.numbers import Number
 from bonsai.audit.subjects import is_fraction
 
@@ -189,7 +189,7 @@ def differences(
     for metric in metrics:
         for one in ones:
             for other in others:
-                if one == other or _kind(one) != _kind(other):
+                if one == other or kind_of(one) != kind_of(other):
                     continue
                 pairs = [
                     (first, second)
@@ -255,11 +255,6 @@ def _compared(
 
 def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
-
-
-def _kind(name: str) -> str:
-    """The kind of a run's seeds: what stands in brackets behind its name."""
-    return name[len(name.split(" (")[0]) :]
 
 
 def verdict_values(number: Number, metrics: Iterable[Metric], facts: Facts) -> Iterator[Candidate]:

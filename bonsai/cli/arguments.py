@@ -14,11 +14,31 @@ from bonsai.base import BonsaiError
 
 if TYPE_CHECKING:
     from bonsai.execution import Mode
+    from bonsai.models import LiveModel
     from bonsai.templates import Idea, IdeaSet, Template
 
 RESULTS = Path("results")
 MOST_TOLD = 8  # mends of a file of ideas that are told one by one when it is swept
 Say = Callable[[str], None]
+
+
+def live_model(
+    model: str, api_base: str | None, context_tokens: int | None, budget_usd: float | None
+) -> LiveModel:
+    """The model that a command asks by itself.
+
+    Raises:
+        BonsaiError: a budget in dollars is wanted, and its price is not known.
+    """
+    from bonsai.models import LiveModel
+
+    live = LiveModel(model, api_base, context_tokens=context_tokens)
+    if budget_usd is not None and not live.price_is_known:
+        raise BonsaiError(
+            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
+            "give --budget-tokens instead"
+        )
+    return live
 
 
 def choose_ideas(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bonsai.base import BonsaiError
-from bonsai.cli.common import ContextTokens, Dollars, Tokens, WaitForModel, app, for_people
+from bonsai.cli import arguments
+from bonsai.cli.common import ApiBase, ContextTokens, Dollars, Tokens, WaitForModel, app, for_people
 
 if TYPE_CHECKING:
     from bonsai.audit import Document, Review
@@ -38,9 +39,7 @@ def audit_paper(
     model: Annotated[
         str | None, typer.Option(help="Have it review the text, too: any litellm model string.")
     ] = None,
-    api_base: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
-    ] = None,
+    api_base: ApiBase = None,
     budget_usd: Dollars = None,
     budget_tokens: Tokens = None,
     context_tokens: ContextTokens = None,
@@ -62,17 +61,12 @@ def audit_paper(
     from rich.console import Console
 
     from bonsai import audit
-    from bonsai.models import WAIT_SECONDS, Budget, LiveModel, Refusal, ServiceGone
+    from bonsai.models import WAIT_SECONDS, Budget, Refusal, ServiceGone
 
     subject = audit.find(paper, against)
     live = None
     if model is not None:
-        live = LiveModel(model, api_base, context_tokens=context_tokens)
-        if budget_usd is not None and not live.price_is_known:
-            raise BonsaiError(
-                f"a budget in dollars cannot be kept: the price of {model} is unknown; "
-                "give --budget-tokens instead"
-            )
+        live = arguments.live_model(model, api_base, context_tokens, budget_usd)
     document = audit.read(subject.paper, subject.results)
     found = audit.audit(document, audit.gather_facts(subject.results))
     review, trouble, gone = None, "", None

@@ -13,6 +13,7 @@ from bonsai.base import BonsaiError
 from bonsai.cli import arguments
 from bonsai.cli.common import (
     AllowNetwork,
+    ApiBase,
     ContextTokens,
     DataFrom,
     Dollars,
@@ -31,9 +32,7 @@ def propose_ideas(
     template: Annotated[str, typer.Argument(help="Name or folder of a template.")],
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="Ideas wanted.")] = 5,
     model: Annotated[str | None, typer.Option(help="Any litellm model string.")] = None,
-    api_base: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
-    ] = None,
+    api_base: ApiBase = None,
     context_tokens: ContextTokens = None,
     wait_for_model: WaitForModel = None,
     reflections: Annotated[
@@ -69,17 +68,12 @@ def propose_ideas(
       bonsai ideas fashion_mnist --model gpt-4o --literature --results results/2026-11-21_10-00-00
     """
     from bonsai.ideas import Literature, next_command, propose, results_folders
-    from bonsai.models import WAIT_SECONDS, Budget, LiveModel, ServiceGone
+    from bonsai.models import WAIT_SECONDS, Budget, ServiceGone
     from bonsai.templates import find_templates
 
     if model is None:
         raise BonsaiError("ideas are proposed by a model; name one with --model, e.g. gpt-4o")
-    live = LiveModel(model, api_base, context_tokens=context_tokens)
-    if budget_usd is not None and not live.price_is_known:
-        raise BonsaiError(
-            f"a budget in dollars cannot be kept: the price of {model} is unknown; "
-            "give --budget-tokens instead"
-        )
+    live = arguments.live_model(model, api_base, context_tokens, budget_usd)
     subject = arguments.establish(
         find_templates([template]), metric, data_from or (), allow_network=allow_network,
         pass_env=pass_env,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bonsai.cli import arguments
-from bonsai.cli.common import ContextTokens, Dollars, Tokens, WaitForModel, app, for_people
+from bonsai.cli.common import ApiBase, ContextTokens, Dollars, Tokens, WaitForModel, app, for_people
 
 if TYPE_CHECKING:
     from bonsai.paper import Chosen
@@ -39,9 +39,7 @@ def write_paper(
     model: Annotated[
         str | None, typer.Option(help="Have it write the prose: any litellm model string.")
     ] = None,
-    api_base: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
-    ] = None,
+    api_base: ApiBase = None,
     budget_usd: Dollars = None,
     budget_tokens: Tokens = None,
     context_tokens: ContextTokens = None,
@@ -63,18 +61,12 @@ def write_paper(
       bonsai paper results/2026-11-21_10-00-00 lateral_inhibition --model gpt-4o --format latex
     """
     from bonsai import paper
-    from bonsai.base import BonsaiError
-    from bonsai.models import WAIT_SECONDS, Budget, LiveModel
+    from bonsai.models import WAIT_SECONDS, Budget
 
     chosen = paper.choose(arguments.results_folder(results), idea)
     gone = None
     if model is not None:
-        live = LiveModel(model, api_base, context_tokens=context_tokens)
-        if budget_usd is not None and not live.price_is_known:
-            raise BonsaiError(
-                f"a budget in dollars cannot be kept: the price of {model} is unknown; "
-                "give --budget-tokens instead"
-            )
+        live = arguments.live_model(model, api_base, context_tokens, budget_usd)
         budget = Budget(usd=budget_usd, tokens=budget_tokens)
         wait = WAIT_SECONDS if wait_for_model is None else wait_for_model
         cost, gone = paper.ask(chosen, live, budget=budget, say=typer.echo, wait_for_model=wait)

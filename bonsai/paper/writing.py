@@ -28,7 +28,7 @@ from bonsai.paper.prose import Scene, Sentence, check_plan, check_words
 from bonsai.paper.references import Reference, collect
 from bonsai.paper.reproducing import digest, hashes_of, machine_of, steps_of
 from bonsai.paper.scene import scene_of
-from bonsai.paper.subjects import SOURCE, Chosen, Tried, choose
+from bonsai.paper.subjects import SOURCE, Chosen, Tried
 from bonsai.paper.typesetting import compile_pdf, write_source
 from bonsai.paper.values import Values
 from bonsai.report import Source, story, words
@@ -173,9 +173,9 @@ def write(chosen: Chosen, *, latex: bool = False, network: bool = False) -> Writ
     if latex:
         template = chosen.ideas[0][0].template.folder
         write_latex(paper, references, read_template(template), source / "latex")
-        write_bytes(pdf, compile_latex(source / "latex"))
+        write_atomically(pdf, compile_latex(source / "latex"))
     else:
-        write_bytes(pdf, compile_pdf(source))
+        write_atomically(pdf, compile_pdf(source))
     notes = [f"left out of {archive.NAME} for its size: {name}" for name in left_out]
     notes += [f"left out of {FILE}: {each.sentence} ({each.why})" for each in lost]
     if written and prose:
@@ -314,13 +314,3 @@ def _running(notes: str) -> str:
     """The agent's notes without headings, and with a paragraph for each item of a list."""
     lines = [line for line in notes.splitlines() if not line.lstrip().startswith("#")]
     return "\n".join(re.sub(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+", "\n", line) for line in lines)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file that is never half there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-__all__ = ["Chosen", "Written", "choose", "write"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from bonsai.audit.facts import Compared, Facts, Measured, Metric, Run
+from bonsai.audit.facts import Compared, Facts, Measured, Metric, Run, kind_of
 
 LEVEL = 0.95
 
@@ -119,7 +119,7 @@ def differences(
         if not each.stale and (not wanted or each.dataset in wanted):
             known.setdefault((each.run, each.metric), []).append(each)
     for one, other, metric in product(tuple(ones), tuple(others), tuple(metrics)):
-        if one.name == other.name or _kind(one) != _kind(other):
+        if one.name == other.name or kind_of(one.name) != kind_of(other.name):
             continue
         for first in known.get((one.name, metric.name), ()):
             for second in known.get((other.name, metric.name), ()):
@@ -172,8 +172,3 @@ def is_carried(each: Compared) -> bool:
 def _own(name: str) -> str:
     """A run's name without the kind of its seeds."""
     return name.split(" (")[0]
-
-
-def _kind(run: Run) -> str:
-    """The kind of a run's seeds: what stands in brackets behind its name."""
-    return run.name[len(_own(run.name)) :]

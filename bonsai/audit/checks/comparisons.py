@@ -9,7 +9,7 @@ from typing import Literal
 
 from bonsai.audit import statements
 from bonsai.audit.document import Block, Document
-from bonsai.audit.facts import Facts, Metric
+from bonsai.audit.facts import Facts, Metric, kind_of
 from bonsai.audit.findings import Finding, Sure
 from bonsai.audit.statements import Sentence, repeated_claim
 from bonsai.audit.subjects import metric_mentions
@@ -131,7 +131,7 @@ def _best(sentence: Sentence, facts: Facts) -> Iterator[Comparison]:
             continue
         for name in _names(one):
             others = tuple(
-                other for other in facts.runs if other != name and _kind(other) == _kind(name)
+                other for other in facts.runs if other != name and kind_of(other) == kind_of(name)
             )
             yield Comparison((name,), others, SUPERLATIVES[match.group(1).lower()], match.group(),
                              match.start(), True, every=True)  # fmt: skip
@@ -229,7 +229,7 @@ def _signs(
     one: str, other: str, metric: Metric, datasets: set[str], way: Way, facts: Facts
 ) -> Iterator[tuple[int, str, str]]:
     """For each data set +1 where a comparison holds, -1 where the opposite does, else 0."""
-    if one == other or _kind(one) != _kind(other):
+    if one == other or kind_of(one) != kind_of(other):
         return
     if way in ("better", "worse") and metric.better is None:
         return
@@ -245,10 +245,6 @@ def _signs(
                 f" on {first.dataset}" if first.dataset else ""
             )
             yield (sign if up else -sign), told, first.source
-
-
-def _kind(name: str) -> str:
-    return name[len(name.split(" (")[0]) :]
 
 
 def _metrics(sentence: Sentence, said: Comparison, facts: Facts) -> tuple[Sequence[Metric], bool]:
